@@ -1,0 +1,98 @@
+use std::collections::BTreeMap;
+
+/// Something that happened in a realm, with the names that existing log readers know.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub kind: EventType,
+    /// Name of the realm.
+    pub realm: String,
+    /// The clientId.
+    pub client_id: Option<String>,
+    pub user_id: Option<String>,
+    pub session_id: Option<String>,
+    pub ip_address: String,
+    /// A code such as `invalid_client_credentials`; None when it succeeded.
+    pub error: Option<String>,
+    pub details: BTreeMap<&'static str, String>,
+}
+
+/// What happened; the log name of a failure has `_ERROR` appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EventType {
+    ClientLogin,
+    CodeToToken,
+    IntrospectToken,
+    Login,
+    Logout,
+    RefreshToken,
+    RevokeGrant,
+    UserInfoRequest,
+    /// An administrator's change; details hold operation and resource path.
+    AdminChange,
+}
+
+impl EventType {
+    pub fn name(self, failed: bool) -> &'static str {
+        match (self, failed) {
+            (Self::ClientLogin, false) => "CLIENT_LOGIN",
+            (Self::ClientLogin, true) => "CLIENT_LOGIN_ERROR",
+            (Self::CodeToToken, false) => "CODE_TO_TOKEN",
+            (Self::CodeToToken, true) => "CODE_TO_TOKEN_ERROR",
+            (Self::IntrospectToken, false) => "INTROSPECT_TOKEN",
+            (Self::IntrospectToken, true) => "INTROSPECT_TOKEN_ERROR",
+            (Self::Login, false) => "LOGIN",
+            (Self::Login, true) => "LOGIN_ERROR",
+            (Self::Logout, false) => "LOGOUT",
+            (Self::Logout, true) => "LOGOUT_ERROR",
+            (Self::RefreshToken, false) => "REFRESH_TOKEN",
+            (Self::RefreshToken, true) => "REFRESH_TOKEN_ERROR",
+            (Self::RevokeGrant, false) => "REVOKE_GRANT",
+            (Self::RevokeGrant, true) => "REVOKE_GRANT_ERROR",
+            (Self::UserInfoRequest, false) => "USER_INFO_REQUEST",
+            (Self::UserInfoRequest, true) => "USER_INFO_REQUEST_ERROR",
+            (Self::AdminChange, false) => "ADMIN_CHANGE",
+            (Self::AdminChange, true) => "ADMIN_CHANGE_ERROR",
+        }
+    }
+}
+
+impl Event {
+    pub fn new(kind: EventType, realm: &str, ip_address: &str) -> Self {
+        Self {
+            kind,
+            realm: realm.to_owned(),
+            client_id: None,
+            user_id: None,
+            session_id: None,
+            ip_address: ip_address.to_owned(),
+            error: None,
+            details: BTreeMap::new(),
+        }
+    }
+
+    pub fn client(mut self, client_id: &str) -> Self {
+        self.client_id = Some(client_id.to_owned());
+        self
+    }
+
+    pub fn user(mut self, user_id: &str) -> Self {
+        self.user_id = Some(user_id.to_owned());
+        self
+    }
+
+    pub fn session(mut self, session_id: &str) -> Self {
+        self.session_id = Some(session_id.to_owned());
+        self
+    }
+
+    /// Never give a credential as `value`.
+    pub fn detail(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.details.insert(key, value.into());
+        self
+    }
+
+    pub fn failed(mut self, error: impl Into<String>) -> Self {
+        self.error = Some(error.into());
+        self
+    }
+}

@@ -1,0 +1,3 @@
+//! What a realm, client, user, role and session is: rules that need no I/O.
+
+pub mod clock;

@@ -1,0 +1,298 @@
+//! Configuration as requests see it: one immutable snapshot a realm, read from memory.
+//!
+//! A request takes one [`Realm`] and keeps it to its end. Clients and users hang off the snapshot in
+//! bounded caches, so dropping the snapshot drops all that was derived from it.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use moka::sync::Cache;
+use realmkeep_representations::{
+    ClientRepresentation, ClientScopeRepresentation, GroupRepresentation,
+    IdentityProviderRepresentation, RealmRepresentation, RoleRepresentation, UserRepresentation,
+};
+
+use crate::db::Touch;
+use crate::{Store, StoreError};
+
+/// Realm snapshots kept; the least used go first.
+const REALMS: u64 = 1_000;
+/// Clients kept a realm.
+const CLIENTS: u64 = 10_000;
+/// Users (with their roles) kept a realm.
+const USERS: u64 = 10_000;
+
+pub(crate) struct Caches {
+    realms: Cache<String, Arc<Realm>>,
+}
+
+/// One realm with what every request may need of it.
+pub struct Realm {
+    pub id: String,
+    pub name: String,
+    pub settings: RealmRepresentation,
+    pub client_scopes: Vec<ClientScopeRepresentation>,
+    pub identity_providers: Vec<IdentityProviderRepresentation>,
+    pub roles: Roles,
+    /// By id.
+    pub groups: HashMap<String, GroupRepresentation>,
+    /// Ids of the roles that a client or client scope may put into tokens, by its id.
+    pub scope_roles: HashMap<String, BTreeSet<String>>,
+    clients: Cache<String, Arc<Client>>,
+    subjects: Cache<String, Arc<Subject>>,
+}
+
+/// All roles of a realm and what is inside the composite ones.
+#[derive(Default)]
+pub struct Roles {
+    /// By id.
+    pub all: HashMap<String, RoleRepresentation>,
+    pub composites: HashMap<String, Vec<String>>,
+    pub of_groups: HashMap<String, Vec<String>>,
+}
+
+/// A client, parsed once.
+#[derive(Debug)]
+pub struct Client {
+    pub representation: ClientRepresentation,
+}
+
+/// A user with everything that ends in tokens.
+#[derive(Debug)]
+pub struct Subject {
+    pub user: UserRepresentation,
+    /// Ids of the roles held directly, through groups, and inside composites.
+    pub roles: BTreeSet<String>,
+    /// Ids of the groups the user is a direct member of.
+    pub groups: Vec<String>,
+}
+
+impl Default for Caches {
+    fn default() -> Self {
+        Self {
+            realms: Cache::new(REALMS),
+        }
+    }
+}
+
+impl Caches {
+    pub(crate) fn forget(&self, touched: &[Touch]) {
+        for touch in touched {
+            match touch {
+                Touch::Realm(id) => {
+                    let names: Vec<Arc<String>> = self
+                        .realms
+                        .iter()
+                        .filter(|(_, realm)| realm.id == *id)
+                        .map(|(name, _)| name)
+                        .collect();
+                    for name in names {
+                        self.realms.invalidate(name.as_ref());
+                    }
+                }
+                Touch::Client(realm_id, client_id) => {
+                    self.each_of(realm_id, |realm| realm.clients.invalidate(client_id));
+                }
+                Touch::User(realm_id, user_id) => {
+                    self.each_of(realm_id, |realm| realm.subjects.invalidate(user_id));
+                }
+            }
+        }
+    }
+
+    fn each_of(&self, realm_id: &str, each: impl Fn(&Realm)) {
+        for (_, realm) in &self.realms {
+            if realm.id == realm_id {
+                each(&realm);
+            }
+        }
+    }
+}
+
+impl Store {
+    /// The snapshot of the realm with this name.
+    ///
+    /// # Errors
+    /// When the database fails or something in it cannot be read.
+    pub async fn realm(&self, name: &str) -> Result<Option<Arc<Realm>>, StoreError> {
+        if let Some(realm) = self.caches().realms.get(name) {
+            return Ok(Some(realm));
+        }
+        let Some(settings) = self.find_realm(name).await? else {
+            return Ok(None);
+        };
+        let realm = Arc::new(self.load(settings).await?);
+        self.caches().realms.insert(name.to_owned(), realm.clone());
+        Ok(Some(realm))
+    }
+
+    /// The client with this clientId.
+    ///
+    /// # Errors
+    /// When the database fails or the document cannot be read.
+    pub async fn client(
+        &self,
+        realm: &Realm,
+        client_id: &str,
+    ) -> Result<Option<Arc<Client>>, StoreError> {
+        if let Some(client) = realm.clients.get(client_id) {
+            return Ok(Some(client));
+        }
+        let Some(representation) = self
+            .find_named::<ClientRepresentation>(&realm.id, "", client_id)
+            .await?
+        else {
+            return Ok(None);
+        };
+        let client = Arc::new(Client { representation });
+        realm.clients.insert(client_id.to_owned(), client.clone());
+        Ok(Some(client))
+    }
+
+    /// The user with this id, with roles and groups.
+    ///
+    /// # Errors
+    /// When the database fails or the document cannot be read.
+    pub async fn subject(
+        &self,
+        realm: &Realm,
+        user_id: &str,
+    ) -> Result<Option<Arc<Subject>>, StoreError> {
+        if let Some(subject) = realm.subjects.get(user_id) {
+            return Ok(Some(subject));
+        }
+        let Some(user) = self.find_user(&realm.id, user_id).await? else {
+            return Ok(None);
+        };
+        let groups = self.groups_of_user(user_id).await?;
+        let mut held = self.roles_of_user(user_id).await?;
+        for group in realm.with_ancestors(&groups) {
+            held.extend(
+                realm
+                    .roles
+                    .of_groups
+                    .get(&group)
+                    .into_iter()
+                    .flatten()
+                    .cloned(),
+            );
+        }
+        let subject = Arc::new(Subject {
+            user,
+            roles: realm.roles.expand(held),
+            groups,
+        });
+        realm.subjects.insert(user_id.to_owned(), subject.clone());
+        Ok(Some(subject))
+    }
+
+    async fn load(&self, settings: RealmRepresentation) -> Result<Realm, StoreError> {
+        let id = settings.id.clone().unwrap_or_default();
+        let mut roles = Roles::default();
+        for role in self.list::<RoleRepresentation>(&id).await? {
+            roles.all.insert(role.id.clone().unwrap_or_default(), role);
+        }
+        for (role, child) in self.composites(&id).await? {
+            roles.composites.entry(role).or_default().push(child);
+        }
+        for (group, role) in self.roles_of_groups(&id).await? {
+            roles.of_groups.entry(group).or_default().push(role);
+        }
+        let mut scope_roles: HashMap<String, BTreeSet<String>> = HashMap::new();
+        for (holder, role) in self.scope_roles(&id).await? {
+            scope_roles.entry(holder).or_default().insert(role);
+        }
+        let groups = self.list::<GroupRepresentation>(&id).await?;
+        Ok(Realm {
+            name: settings.realm.clone().unwrap_or_default(),
+            client_scopes: self.list(&id).await?,
+            identity_providers: self.list(&id).await?,
+            roles,
+            groups: groups
+                .into_iter()
+                .map(|g| (g.id.clone().unwrap_or_default(), g))
+                .collect(),
+            scope_roles,
+            clients: Cache::new(CLIENTS),
+            subjects: Cache::new(USERS),
+            settings,
+            id,
+        })
+    }
+}
+
+impl Realm {
+    /// The groups and all groups above them.
+    pub fn with_ancestors(&self, groups: &[String]) -> BTreeSet<String> {
+        let mut all = BTreeSet::new();
+        for group in groups {
+            let mut here = Some(group.clone());
+            while let Some(id) = here {
+                here = self
+                    .groups
+                    .get(&id)
+                    .and_then(|g| g.parent_id.clone())
+                    .filter(|p| !p.is_empty());
+                if !all.insert(id) {
+                    break;
+                }
+            }
+        }
+        all
+    }
+
+    /// The identity provider with this alias.
+    pub fn identity_provider(&self, alias: &str) -> Option<&IdentityProviderRepresentation> {
+        self.identity_providers
+            .iter()
+            .find(|p| p.alias.as_deref() == Some(alias))
+    }
+
+    /// The client scope with this name.
+    pub fn client_scope(&self, name: &str) -> Option<&ClientScopeRepresentation> {
+        self.client_scopes
+            .iter()
+            .find(|s| s.name.as_deref() == Some(name))
+    }
+}
+
+impl Roles {
+    /// The roles and all that is inside them, at any depth; cycles are harmless.
+    pub fn expand(&self, held: impl IntoIterator<Item = String>) -> BTreeSet<String> {
+        let mut all = BTreeSet::new();
+        let mut seen = HashSet::new();
+        let mut open: Vec<String> = held.into_iter().collect();
+        while let Some(id) = open.pop() {
+            if !seen.insert(id.clone()) || !self.all.contains_key(&id) {
+                continue;
+            }
+            open.extend(self.composites.get(&id).into_iter().flatten().cloned());
+            all.insert(id);
+        }
+        all
+    }
+
+    /// The realm role with this name.
+    pub fn realm_role(&self, name: &str) -> Option<&RoleRepresentation> {
+        self.all
+            .values()
+            .find(|r| r.client_role != Some(true) && r.name.as_deref() == Some(name))
+    }
+
+    /// The role of the client with this id (not clientId) and this name.
+    pub fn client_role(&self, client: &str, name: &str) -> Option<&RoleRepresentation> {
+        self.all.values().find(|r| {
+            r.client_role == Some(true)
+                && r.container_id.as_deref() == Some(client)
+                && r.name.as_deref() == Some(name)
+        })
+    }
+}
+
+impl std::fmt::Debug for Realm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Realm")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,125 @@
+//! The database seen as statements, batches and rows, independent of the engine.
+
+mod batch;
+pub mod sqlite;
+
+pub use batch::{Batch, Step, Touch};
+
+use serde::de::DeserializeOwned;
+
+use crate::StoreError;
+
+/// A named SQL statement; parameters are `?1`, `?2`, ….
+#[derive(Debug)]
+pub struct Statement {
+    pub name: &'static str,
+    pub sql: &'static str,
+}
+
+/// A parameter or a column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    Null,
+    Int(i64),
+    Text(String),
+}
+
+impl From<&str> for Value {
+    fn from(v: &str) -> Self {
+        Self::Text(v.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(v: String) -> Self {
+        Self::Text(v)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(v: i64) -> Self {
+        Self::Int(v)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(v: bool) -> Self {
+        Self::Int(v.into())
+    }
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(v: Option<T>) -> Self {
+        v.map_or(Self::Null, Into::into)
+    }
+}
+
+/// One row of an answer; columns are read by position.
+#[derive(Clone, Debug)]
+pub struct Row(pub(crate) Vec<Value>);
+
+impl Row {
+    /// # Errors
+    /// When the column is not text.
+    pub fn text(&self, column: usize) -> Result<&str, StoreError> {
+        match self.0.get(column) {
+            Some(Value::Text(s)) => Ok(s),
+            other => Err(StoreError::corrupt(
+                "a text column",
+                format!("{column}: {}", kind(other)),
+            )),
+        }
+    }
+
+    /// # Errors
+    /// When the column is neither text nor null.
+    pub fn optional_text(&self, column: usize) -> Result<Option<&str>, StoreError> {
+        match self.0.get(column) {
+            Some(Value::Null) => Ok(None),
+            _ => self.text(column).map(Some),
+        }
+    }
+
+    /// # Errors
+    /// When the column is not a whole number.
+    pub fn int(&self, column: usize) -> Result<i64, StoreError> {
+        match self.0.get(column) {
+            Some(Value::Int(i)) => Ok(*i),
+            other => Err(StoreError::corrupt(
+                "a number column",
+                format!("{column}: {}", kind(other)),
+            )),
+        }
+    }
+
+    /// # Errors
+    /// When the column is not JSON of the wanted shape.
+    pub fn json<T: DeserializeOwned>(&self, column: usize) -> Result<T, StoreError> {
+        serde_json::from_str(self.text(column)?).map_err(|e| StoreError::corrupt("a document", e))
+    }
+}
+
+fn kind(value: Option<&Value>) -> &'static str {
+    match value {
+        None => "absent",
+        Some(Value::Null) => "null",
+        Some(Value::Int(_)) => "number",
+        Some(Value::Text(_)) => "text",
+    }
+}
+
+/// Declares named statements of a module, and `ALL`, the list that the prepare test walks.
+macro_rules! statements {
+    ($($name:ident = $sql:expr;)+) => {
+        $(pub(crate) const $name: $crate::db::Statement =
+            $crate::db::Statement { name: stringify!($name), sql: $sql };)+
+        #[cfg(test)]
+        pub(crate) const ALL: &[&$crate::db::Statement] = &[$(&$name),+];
+    };
+}
+pub(crate) use statements;
+
+pub(crate) const PING: Statement = Statement {
+    name: "PING",
+    sql: "SELECT 1",
+};

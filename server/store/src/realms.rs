@@ -1,0 +1,91 @@
+//! Realms: their settings, as one representation without the objects that have tables of their own.
+
+use realmkeep_representations::RealmRepresentation;
+use serde_json::Value as Json;
+
+use crate::db::{Step, statements};
+use crate::documents::at;
+use crate::{Store, StoreError};
+
+statements! {
+    INSERT = "INSERT INTO realm (id, name, epoch, doc) VALUES (?1, ?2, 1, ?3)";
+    UPDATE = "UPDATE realm SET name = ?2, doc = ?3, epoch = epoch + 1 WHERE id = ?1";
+    DELETE = "DELETE FROM realm WHERE id = ?1";
+    BY_NAME = "SELECT doc FROM realm WHERE name = ?1";
+    LIST = "SELECT doc FROM realm ORDER BY name";
+    NAMES = "SELECT name FROM realm ORDER BY name";
+}
+
+impl Store {
+    /// The settings of the realm with this name; `clients`, `users` and so on are absent in it.
+    ///
+    /// # Errors
+    /// When the database fails or the document cannot be read.
+    pub async fn find_realm(&self, name: &str) -> Result<Option<RealmRepresentation>, StoreError> {
+        let rows = self.query(&BY_NAME, &[name.into()]).await?;
+        rows.first()
+            .map(|row| self.unsealed_json(row, 0, "Realm", "realm", secrets))
+            .transpose()
+    }
+
+    /// # Errors
+    /// As [`Store::find_realm`].
+    pub async fn list_realms(&self) -> Result<Vec<RealmRepresentation>, StoreError> {
+        let rows = self.query(&LIST, &[]).await?;
+        rows.iter()
+            .map(|row| self.unsealed_json(row, 0, "Realm", "realm", secrets))
+            .collect()
+    }
+
+    /// # Errors
+    /// When the database fails.
+    pub async fn realm_names(&self) -> Result<Vec<String>, StoreError> {
+        let rows = self.query(&NAMES, &[]).await?;
+        rows.iter()
+            .map(|row| row.text(0).map(str::to_owned))
+            .collect()
+    }
+
+    /// The step that creates the realm; `id` and `realm` must be set.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn insert_realm(&self, realm: &RealmRepresentation) -> Result<Step, StoreError> {
+        let (id, name) = names(realm);
+        let doc = self.sealed_json(realm, "Realm", "realm", secrets)?;
+        let step = Step::new(&INSERT, vec![id.into(), name.into(), doc.into()]);
+        Ok(step.on_conflict("Conflict detected. See logs for details"))
+    }
+
+    /// The step that replaces the realm's settings; touch the realm in the same batch.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn update_realm(&self, realm: &RealmRepresentation) -> Result<Step, StoreError> {
+        let (id, name) = names(realm);
+        let doc = self.sealed_json(realm, "Realm", "realm", secrets)?;
+        let step = Step::new(&UPDATE, vec![id.into(), name.into(), doc.into()]);
+        Ok(step
+            .or_fail("the realm is gone")
+            .on_conflict(format!("Realm with same name exists: {name}")))
+    }
+
+    /// The step that deletes the realm with everything in it.
+    pub fn delete_realm(id: &str) -> Step {
+        Step::new(&DELETE, vec![id.into()]).or_fail("the realm is gone")
+    }
+}
+
+fn names(realm: &RealmRepresentation) -> (&str, &str) {
+    (
+        realm.id.as_deref().unwrap_or_default(),
+        realm.realm.as_deref().unwrap_or_default(),
+    )
+}
+
+fn secrets(document: &mut Json, each: &mut dyn FnMut(&mut String)) {
+    at(document, &["smtpServer", "password"], each);
+    at(document, &["smtpServer", "authTokenClientSecret"], each);
+    at(document, &["privateKey"], each);
+    at(document, &["codeSecret"], each);
+}

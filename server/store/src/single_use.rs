@@ -1,0 +1,104 @@
+//! Things that count once: codes, assertion ids. One table, one key space a kind.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::db::{Step, statements};
+use crate::{Batch, Store, StoreError};
+
+statements! {
+    PUT = "INSERT INTO single_use (space, key, expires, doc) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING RETURNING key";
+    TAKE = "DELETE FROM single_use WHERE space = ?1 AND key = ?2 RETURNING expires, doc";
+    EXPIRE = "DELETE FROM single_use WHERE expires < ?1";
+}
+
+/// The kinds of single-use things; a key of one is never found in another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Space {
+    /// Authorization codes (RFC 6749 §4.1.2).
+    Code,
+    /// Ids of redeemed codes, so that a second use can revoke the session.
+    UsedCode,
+    /// `jti` of client assertions (RFC 7523 §3).
+    ClientAssertion,
+    /// Submitted login forms, so that a form counts once.
+    Login,
+}
+
+impl Space {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Code => "code",
+            Self::UsedCode => "used-code",
+            Self::ClientAssertion => "client-assertion",
+            Self::Login => "login",
+        }
+    }
+}
+
+impl Store {
+    /// The step that puts a thing down; fails when the key is there already.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn put_single_use<T: Serialize>(
+        space: Space,
+        key: &str,
+        expires: i64,
+        thing: &T,
+    ) -> Result<Step, StoreError> {
+        let doc = serde_json::to_string(thing)
+            .map_err(|e| StoreError::corrupt("a single-use thing", e))?;
+        let step = Step::new(
+            &PUT,
+            vec![space.name().into(), key.into(), expires.into(), doc.into()],
+        );
+        Ok(step.or_fail("it was used before"))
+    }
+
+    /// Marks `key` as used until `expires`; false when it was marked before.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mark_used(
+        &self,
+        space: Space,
+        key: &str,
+        expires: i64,
+    ) -> Result<bool, StoreError> {
+        let mut batch = Batch::new();
+        batch.push(Self::put_single_use(space, key, expires, &())?);
+        match self.commit(batch).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::Guard(_)) => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Takes the thing away: of all callers, one gets it. None when it is not there or is past `now`.
+    ///
+    /// # Errors
+    /// When the database fails or the thing cannot be read.
+    pub async fn take_single_use<T: DeserializeOwned>(
+        &self,
+        space: Space,
+        key: &str,
+        now: i64,
+    ) -> Result<Option<T>, StoreError> {
+        let mut batch = Batch::new();
+        batch.push(Step::new(&TAKE, vec![space.name().into(), key.into()]));
+        let rows = self.commit(batch).await?;
+        let Some(row) = rows.first().and_then(|r| r.first()) else {
+            return Ok(None);
+        };
+        if row.int(0)? < now {
+            return Ok(None);
+        }
+        row.json(1).map(Some)
+    }
+
+    /// The step that drops what is past `now`.
+    pub fn expire_single_use(now: i64) -> Step {
+        Step::new(&EXPIRE, vec![now.into()])
+    }
+}

@@ -1,0 +1,364 @@
+//! Users, their credentials and their groups.
+
+use realmkeep_representations::{CredentialRepresentation, UserRepresentation};
+use serde_json::Value as Json;
+
+use crate::db::{Row, Step, Value, statements};
+use crate::documents::{Page, at, like};
+use crate::roles::USERS_WITH;
+use crate::{Store, StoreError};
+
+statements! {
+    INSERT = "INSERT INTO user_account (id, realm_id, username, email, first_name, last_name, enabled, created, service_client_id, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    UPDATE = "UPDATE user_account SET username = ?3, email = ?4, first_name = ?5, last_name = ?6, enabled = ?7, created = ?8, service_client_id = ?9, doc = ?10 WHERE id = ?1 AND realm_id = ?2";
+    DELETE = "DELETE FROM user_account WHERE id = ?1 AND realm_id = ?2";
+    BY_ID = "SELECT doc FROM user_account WHERE id = ?1 AND realm_id = ?2";
+    BY_USERNAME = "SELECT doc FROM user_account WHERE realm_id = ?1 AND username = ?2";
+    BY_EMAIL = "SELECT doc FROM user_account WHERE realm_id = ?1 AND email = ?2 ORDER BY created LIMIT 2";
+    BY_SERVICE_CLIENT = "SELECT doc FROM user_account WHERE service_client_id = ?1 AND realm_id = ?2";
+    SEARCH = "SELECT doc FROM user_account WHERE realm_id = ?1 AND service_client_id IS NULL AND (?2 IS NULL OR username LIKE ?2 ESCAPE '\\' OR email LIKE ?2 ESCAPE '\\' OR lower(first_name) LIKE ?2 ESCAPE '\\' OR lower(last_name) LIKE ?2 ESCAPE '\\') AND (?3 IS NULL OR username LIKE ?3 ESCAPE '\\') AND (?4 IS NULL OR email LIKE ?4 ESCAPE '\\') AND (?5 IS NULL OR lower(first_name) LIKE ?5 ESCAPE '\\') AND (?6 IS NULL OR lower(last_name) LIKE ?6 ESCAPE '\\') AND (?7 IS NULL OR enabled = ?7) ORDER BY username LIMIT ?8 OFFSET ?9";
+    SEARCH_COUNT = "SELECT count(*) FROM user_account WHERE realm_id = ?1 AND service_client_id IS NULL AND (?2 IS NULL OR username LIKE ?2 ESCAPE '\\' OR email LIKE ?2 ESCAPE '\\' OR lower(first_name) LIKE ?2 ESCAPE '\\' OR lower(last_name) LIKE ?2 ESCAPE '\\') AND (?3 IS NULL OR username LIKE ?3 ESCAPE '\\') AND (?4 IS NULL OR email LIKE ?4 ESCAPE '\\') AND (?5 IS NULL OR lower(first_name) LIKE ?5 ESCAPE '\\') AND (?6 IS NULL OR lower(last_name) LIKE ?6 ESCAPE '\\') AND (?7 IS NULL OR enabled = ?7)";
+    ALL_OF_REALM = "SELECT doc FROM user_account WHERE realm_id = ?1 ORDER BY username LIMIT ?2 OFFSET ?3";
+    GROUP_JOIN = "INSERT INTO user_group (user_id, group_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    GROUP_LEAVE = "DELETE FROM user_group WHERE user_id = ?1 AND group_id = ?2";
+    GROUPS = "SELECT group_id FROM user_group WHERE user_id = ?1";
+    MEMBERS = "SELECT u.doc FROM user_group g JOIN user_account u ON u.id = g.user_id WHERE g.group_id = ?1 AND u.realm_id = ?2 ORDER BY u.username LIMIT ?3 OFFSET ?4";
+    CREDENTIALS = "SELECT doc FROM credential WHERE user_id = ?1 ORDER BY priority, id";
+    CREDENTIAL_INSERT = "INSERT INTO credential (id, user_id, type, priority, doc) VALUES (?1, ?2, ?3, ?4, ?5)";
+    CREDENTIAL_UPDATE = "UPDATE credential SET type = ?3, priority = ?4, doc = ?5 WHERE id = ?1 AND user_id = ?2";
+    CREDENTIAL_DELETE = "DELETE FROM credential WHERE id = ?1 AND user_id = ?2";
+    CREDENTIALS_DELETE = "DELETE FROM credential WHERE user_id = ?1 AND type = ?2";
+}
+
+/// What a user search asks for; all given parts must match.
+#[derive(Clone, Debug, Default)]
+pub struct UserSearch {
+    /// In username, e-mail, first or last name; words are given one by one by the caller.
+    pub anywhere: Option<String>,
+    pub username: Option<String>,
+    pub email: Option<String>,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub enabled: Option<bool>,
+    /// The parts must be equal, not contained.
+    pub exact: bool,
+}
+
+impl UserSearch {
+    fn params(&self, realm_id: &str) -> Vec<Value> {
+        let pattern = |part: &Option<String>| -> Value {
+            match part {
+                None => Value::Null,
+                Some(p) if self.exact => like(p).into(),
+                Some(p) => format!("%{}%", like(p)).into(),
+            }
+        };
+        vec![
+            realm_id.into(),
+            pattern(&self.anywhere),
+            pattern(&self.username),
+            pattern(&self.email),
+            pattern(&self.first_name),
+            pattern(&self.last_name),
+            self.enabled.into(),
+        ]
+    }
+}
+
+impl Store {
+    /// # Errors
+    /// When the database fails or the document cannot be read.
+    pub async fn find_user(
+        &self,
+        realm_id: &str,
+        id: &str,
+    ) -> Result<Option<UserRepresentation>, StoreError> {
+        self.one_user(&BY_ID, &[id.into(), realm_id.into()]).await
+    }
+
+    /// Usernames are stored in lower case; so is the comparison.
+    ///
+    /// # Errors
+    /// As [`Store::find_user`].
+    pub async fn find_user_named(
+        &self,
+        realm_id: &str,
+        username: &str,
+    ) -> Result<Option<UserRepresentation>, StoreError> {
+        self.one_user(
+            &BY_USERNAME,
+            &[realm_id.into(), username.to_lowercase().into()],
+        )
+        .await
+    }
+
+    /// None when no user, or more than one user, has the address.
+    ///
+    /// # Errors
+    /// As [`Store::find_user`].
+    pub async fn find_user_by_email(
+        &self,
+        realm_id: &str,
+        email: &str,
+    ) -> Result<Option<UserRepresentation>, StoreError> {
+        let rows = self
+            .query(&BY_EMAIL, &[realm_id.into(), email.to_lowercase().into()])
+            .await?;
+        match rows.as_slice() {
+            [row] => row.json(0).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The service account of the client with this id.
+    ///
+    /// # Errors
+    /// As [`Store::find_user`].
+    pub async fn find_service_account(
+        &self,
+        realm_id: &str,
+        client_id: &str,
+    ) -> Result<Option<UserRepresentation>, StoreError> {
+        self.one_user(&BY_SERVICE_CLIENT, &[client_id.into(), realm_id.into()])
+            .await
+    }
+
+    /// Users that match, by username; service accounts are left out.
+    ///
+    /// # Errors
+    /// As [`Store::find_user`].
+    pub async fn search_users(
+        &self,
+        realm_id: &str,
+        search: &UserSearch,
+        page: Page,
+    ) -> Result<Vec<UserRepresentation>, StoreError> {
+        let mut params = search.params(realm_id);
+        params.extend([page.max.into(), page.first.into()]);
+        documents(&self.query(&SEARCH, &params).await?)
+    }
+
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_users(
+        &self,
+        realm_id: &str,
+        search: &UserSearch,
+    ) -> Result<i64, StoreError> {
+        let rows = self.query(&SEARCH_COUNT, &search.params(realm_id)).await?;
+        rows.first().map_or(Ok(0), |row| row.int(0))
+    }
+
+    /// All users, service accounts too, by username; for export.
+    ///
+    /// # Errors
+    /// As [`Store::find_user`].
+    pub async fn all_users(
+        &self,
+        realm_id: &str,
+        page: Page,
+    ) -> Result<Vec<UserRepresentation>, StoreError> {
+        documents(
+            &self
+                .query(
+                    &ALL_OF_REALM,
+                    &[realm_id.into(), page.max.into(), page.first.into()],
+                )
+                .await?,
+        )
+    }
+
+    /// # Errors
+    /// As [`Store::find_user`].
+    pub async fn users_with_role(
+        &self,
+        realm_id: &str,
+        role_id: &str,
+        page: Page,
+    ) -> Result<Vec<UserRepresentation>, StoreError> {
+        let params = [
+            role_id.into(),
+            realm_id.into(),
+            page.max.into(),
+            page.first.into(),
+        ];
+        documents(&self.query(&USERS_WITH, &params).await?)
+    }
+
+    /// The step that creates the user; `id` and `username` must be set, `service_client_id` is the
+    /// id (not the clientId) of the client whose service account it is.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn insert_user(
+        &self,
+        realm_id: &str,
+        user: &UserRepresentation,
+        service_client_id: Option<&str>,
+    ) -> Result<Step, StoreError> {
+        let step = Step::new(&INSERT, user_columns(realm_id, user, service_client_id)?);
+        Ok(step.on_conflict("User exists with same username"))
+    }
+
+    /// The step that replaces the user; touch it in the same batch.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn update_user(
+        &self,
+        realm_id: &str,
+        user: &UserRepresentation,
+        service_client_id: Option<&str>,
+    ) -> Result<Step, StoreError> {
+        let step = Step::new(&UPDATE, user_columns(realm_id, user, service_client_id)?);
+        Ok(step
+            .or_fail("the user is gone")
+            .on_conflict("User exists with same username"))
+    }
+
+    pub fn delete_user(realm_id: &str, id: &str) -> Step {
+        Step::new(&DELETE, vec![id.into(), realm_id.into()]).or_fail("the user is gone")
+    }
+
+    pub fn join_group(user_id: &str, group_id: &str) -> Step {
+        Step::new(&GROUP_JOIN, vec![user_id.into(), group_id.into()])
+            .on_conflict("the group or user is gone")
+    }
+
+    pub fn leave_group(user_id: &str, group_id: &str) -> Step {
+        Step::new(&GROUP_LEAVE, vec![user_id.into(), group_id.into()])
+    }
+
+    /// Ids of the groups that the user is a direct member of.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn groups_of_user(&self, user_id: &str) -> Result<Vec<String>, StoreError> {
+        let rows = self.query(&GROUPS, &[user_id.into()]).await?;
+        rows.iter()
+            .map(|row| row.text(0).map(str::to_owned))
+            .collect()
+    }
+
+    /// # Errors
+    /// As [`Store::find_user`].
+    pub async fn members_of_group(
+        &self,
+        realm_id: &str,
+        group_id: &str,
+        page: Page,
+    ) -> Result<Vec<UserRepresentation>, StoreError> {
+        let params = [
+            group_id.into(),
+            realm_id.into(),
+            page.max.into(),
+            page.first.into(),
+        ];
+        documents(&self.query(&MEMBERS, &params).await?)
+    }
+
+    /// The user's credentials with their secret data, in order of priority.
+    ///
+    /// # Errors
+    /// When the database fails or a document cannot be opened.
+    pub async fn credentials(
+        &self,
+        user_id: &str,
+    ) -> Result<Vec<CredentialRepresentation>, StoreError> {
+        let rows = self.query(&CREDENTIALS, &[user_id.into()]).await?;
+        rows.iter()
+            .map(|row| self.unsealed_json(row, 0, "Credential", "credential", credential_secrets))
+            .collect()
+    }
+
+    /// The step that adds the credential; `id` and `type` must be set.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn insert_credential(
+        &self,
+        user_id: &str,
+        credential: &CredentialRepresentation,
+    ) -> Result<Step, StoreError> {
+        Ok(Step::new(
+            &CREDENTIAL_INSERT,
+            self.credential_columns(user_id, credential)?,
+        ))
+    }
+
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn update_credential(
+        &self,
+        user_id: &str,
+        credential: &CredentialRepresentation,
+    ) -> Result<Step, StoreError> {
+        let step = Step::new(
+            &CREDENTIAL_UPDATE,
+            self.credential_columns(user_id, credential)?,
+        );
+        Ok(step.or_fail("the credential is gone"))
+    }
+
+    pub fn delete_credential(user_id: &str, id: &str) -> Step {
+        Step::new(&CREDENTIAL_DELETE, vec![id.into(), user_id.into()])
+            .or_fail("the credential is gone")
+    }
+
+    /// The step that deletes all credentials of a type, such as `password`.
+    pub fn delete_credentials(user_id: &str, kind: &str) -> Step {
+        Step::new(&CREDENTIALS_DELETE, vec![user_id.into(), kind.into()])
+    }
+
+    fn credential_columns(
+        &self,
+        user_id: &str,
+        credential: &CredentialRepresentation,
+    ) -> Result<Vec<Value>, StoreError> {
+        let doc = self.sealed_json(credential, "Credential", "credential", credential_secrets)?;
+        Ok(vec![
+            credential.id.clone().into(),
+            user_id.into(),
+            credential.r#type.clone().into(),
+            i64::from(credential.priority.unwrap_or(10)).into(),
+            doc.into(),
+        ])
+    }
+
+    async fn one_user(
+        &self,
+        statement: &'static crate::Statement,
+        params: &[Value],
+    ) -> Result<Option<UserRepresentation>, StoreError> {
+        let rows = self.query(statement, params).await?;
+        rows.first().map(|row| row.json(0)).transpose()
+    }
+}
+
+fn documents(rows: &[Row]) -> Result<Vec<UserRepresentation>, StoreError> {
+    rows.iter().map(|row| row.json(0)).collect()
+}
+
+fn user_columns(
+    realm_id: &str,
+    user: &UserRepresentation,
+    service_client_id: Option<&str>,
+) -> Result<Vec<Value>, StoreError> {
+    let doc = serde_json::to_string(user).map_err(|e| StoreError::corrupt("User", e))?;
+    Ok(vec![
+        user.id.clone().into(),
+        realm_id.into(),
+        user.username.as_ref().map(|u| u.to_lowercase()).into(),
+        user.email.as_ref().map(|e| e.to_lowercase()).into(),
+        user.first_name.clone().into(),
+        user.last_name.clone().into(),
+        user.enabled.unwrap_or(false).into(),
+        user.created_timestamp.unwrap_or(0).into(),
+        service_client_id.into(),
+        doc.into(),
+    ])
+}
+
+fn credential_secrets(document: &mut Json, each: &mut dyn FnMut(&mut String)) {
+    at(document, &["secretData"], each);
+}
