@@ -34,7 +34,10 @@ impl AdminClient {
     /// # Errors
     /// See [`Error`]; so for every method here.
     pub async fn realms(&self) -> Result<Vec<Value>, Error> {
-        list(self.get("realms", &["admin", "realms"], &[]).await?, "realms")
+        list(
+            self.get("realms", &["admin", "realms"], &[]).await?,
+            "realms",
+        )
     }
 
     pub async fn realm(&self, realm: &str) -> Result<Value, Error> {
@@ -187,7 +190,14 @@ impl AdminClient {
         body: &Value,
     ) -> Result<(), Error> {
         let object = format!("protocol mapper {mapper_id} of {}", client_name(realm, id));
-        let path = below!(realm, "clients", id, "protocol-mappers", "models", mapper_id);
+        let path = below!(
+            realm,
+            "clients",
+            id,
+            "protocol-mappers",
+            "models",
+            mapper_id
+        );
         self.send(Method::PUT, &object, path, Some(body)).await?;
         Ok(())
     }
@@ -199,7 +209,14 @@ impl AdminClient {
         mapper_id: &str,
     ) -> Result<(), Error> {
         let object = format!("protocol mapper {mapper_id} of {}", client_name(realm, id));
-        let path = below!(realm, "clients", id, "protocol-mappers", "models", mapper_id);
+        let path = below!(
+            realm,
+            "clients",
+            id,
+            "protocol-mappers",
+            "models",
+            mapper_id
+        );
         self.send(Method::DELETE, &object, path, None).await?;
         Ok(())
     }
@@ -207,7 +224,8 @@ impl AdminClient {
     pub async fn client_scopes(&self, realm: &str) -> Result<Vec<Value>, Error> {
         let object = format!("the client scopes of {}", realm_name(realm));
         list(
-            self.get(&object, below!(realm, "client-scopes"), &[]).await?,
+            self.get(&object, below!(realm, "client-scopes"), &[])
+                .await?,
             &object,
         )
     }

@@ -1,6 +1,7 @@
 //! Public keys, parsed once, and the choice among them.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{
@@ -16,18 +17,17 @@ use crate::error::KeyError;
 use crate::jwk::{Jwk, JwkSet};
 use crate::signing::{SigningKey, hmac_key};
 
-/// A key that verifies, with the algorithms it may be used for.
+/// A key that verifies, with the algorithms it may be used for. Cloning shares the key.
 #[derive(Clone)]
 pub struct VerifyingKey {
-    kid: Option<String>,
+    kid: Option<Arc<str>>,
     /// One entry per algorithm: an RSA key without `alg` has six.
-    parsed: Vec<(Algorithm, Parsed)>,
+    parsed: Arc<[(Algorithm, Parsed)]>,
 }
 
-#[derive(Clone)]
 enum Parsed {
     Public(ParsedPublicKey),
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
 }
 
 impl VerifyingKey {
@@ -72,7 +72,7 @@ impl VerifyingKey {
             .map(|algorithm| Ok((algorithm, Parsed::Public(parse_public(jwk, algorithm)?))))
             .collect::<Result<_, KeyError>>()?;
         Ok(Self {
-            kid: jwk.kid.clone(),
+            kid: jwk.kid.as_deref().map(Arc::from),
             parsed,
         })
     }
@@ -93,8 +93,8 @@ impl VerifyingKey {
 
     pub(crate) fn hmac(algorithm: Algorithm, kid: &str, key: hmac::Key) -> Self {
         Self {
-            kid: Some(kid.to_owned()),
-            parsed: vec![(algorithm, Parsed::Secret(key))],
+            kid: Some(Arc::from(kid)),
+            parsed: Arc::new([(algorithm, Parsed::Secret(Box::new(key)))]),
         }
     }
 

@@ -40,7 +40,7 @@ enum Pair {
     Rsa(RsaKeyPair),
     Ec(EcdsaKeyPair),
     Ed(Ed25519KeyPair),
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
 }
 
 impl SigningKey {
@@ -99,7 +99,7 @@ impl SigningKey {
 
     /// A shared secret, at least as long as the hash's output (RFC 7518 section 3.2).
     pub fn hmac(algorithm: Algorithm, kid: &str, secret: &[u8]) -> Result<Self, KeyError> {
-        let pair = Pair::Hmac(hmac_key(algorithm, secret)?);
+        let pair = Pair::Hmac(Box::new(hmac_key(algorithm, secret)?));
         Ok(Self(Arc::new(Inner {
             algorithm,
             kid: kid.to_owned(),
@@ -147,7 +147,7 @@ impl SigningKey {
             (Pair::Hmac(key), _) => Ok(VerifyingKey::hmac(
                 self.algorithm(),
                 self.kid(),
-                key.clone(),
+                hmac::Key::clone(key),
             )),
             (_, Some(jwk)) => VerifyingKey::from_jwk(jwk),
             (_, None) => Err(KeyError::Malformed),

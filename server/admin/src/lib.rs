@@ -1,1 +1,109 @@
+//! The Admin REST API: everything below `/admin`.
+//!
+//! A handler takes a [`request::Cx`] (who asks, in which realm, with which rights), names the right it
+//! needs, and changes the store by one batch. Objects are found inside the request's realm only.
 
+mod actor;
+mod authentication;
+pub mod bootstrap;
+mod client_scopes;
+mod clients;
+mod components;
+mod error;
+mod export;
+mod grants;
+mod groups;
+mod identity_providers;
+mod import;
+mod merge;
+mod names;
+mod profile;
+mod protocol_mappers;
+mod realms;
+mod request;
+mod rights;
+mod role_mappings;
+mod roles;
+mod server_info;
+mod sessions;
+mod steps;
+mod unsupported;
+mod users;
+mod whole_realm;
+
+pub use import::{ExportError, ImportError, Imported, export_realm, import_realm};
+pub use server_info::COMPATIBLE_VERSION;
+
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::routing::any;
+use http::Uri;
+use realmkeep_authn::Services;
+use tower::ServiceExt;
+
+/// Everything below `/admin`; paths with a slash at the end are taken as well.
+pub fn router() -> Router<Arc<Services>> {
+    let routes: Arc<OnceLock<Router>> = Arc::default();
+    let handler = move |State(services): State<Arc<Services>>, mut request: Request| {
+        let routes = routes
+            .get_or_init(|| admin_routes().with_state(services))
+            .clone();
+        async move {
+            trim_slash(request.uri_mut());
+            match routes.oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            }
+        }
+    };
+    Router::new()
+        .route("/admin", any(handler.clone()))
+        .route("/admin/", any(handler.clone()))
+        .route("/admin/{*below_admin}", any(handler))
+}
+
+fn admin_routes() -> Router<Arc<Services>> {
+    let realm = Router::new()
+        .merge(realms::routes())
+        .merge(client_scopes::default_routes())
+        .merge(groups::realm_routes())
+        .merge(components::routes())
+        .merge(sessions::routes())
+        .merge(import::routes())
+        .nest("/clients", clients::routes())
+        .nest("/client-scopes", client_scopes::routes())
+        .nest("/users", users::routes())
+        .nest("/roles", roles::routes())
+        .nest("/roles-by-id", roles::routes_by_id())
+        .nest("/groups", groups::routes())
+        .nest("/identity-provider", identity_providers::routes())
+        .nest("/authentication", authentication::routes());
+    let admin = Router::new()
+        .merge(realms::collection())
+        .merge(server_info::routes())
+        .nest("/realms/{realm}", realm);
+    Router::new()
+        .nest("/admin", admin)
+        .fallback(unsupported::fallback)
+        .method_not_allowed_fallback(unsupported::method_not_allowed)
+}
+
+/// Existing clients call collections both ways: `/users` and `/users/`.
+fn trim_slash(uri: &mut Uri) {
+    let path = uri.path();
+    let trimmed = path.trim_end_matches('/');
+    if trimmed.len() == path.len() || trimmed.is_empty() {
+        return;
+    }
+    let with_query = match uri.query() {
+        Some(query) => format!("{trimmed}?{query}"),
+        None => trimmed.to_owned(),
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = with_query.parse().ok();
+    if let Ok(trimmed) = Uri::from_parts(parts) {
+        *uri = trimmed;
+    }
+}

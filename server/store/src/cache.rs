@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use moka::sync::Cache;
 use realmkeep_representations::{
@@ -24,6 +25,8 @@ const USERS: u64 = 10_000;
 
 pub(crate) struct Caches {
     realms: Cache<String, Arc<Realm>>,
+    /// How many times something was forgotten. What was read before a change must not be kept after it.
+    changes: AtomicU64,
 }
 
 /// One realm with what every request may need of it.
@@ -39,6 +42,10 @@ pub struct Realm {
     /// Ids of the roles that a client or client scope may put into tokens, by its id.
     pub scope_roles: HashMap<String, BTreeSet<String>>,
     clients: Cache<String, Arc<Client>>,
+    /// clientIds by id.
+    pub(crate) client_names: Cache<String, String>,
+    /// clientIds by identity provider and subject there.
+    pub(crate) federated: Cache<(String, String), Arc<Vec<String>>>,
     subjects: Cache<String, Arc<Subject>>,
 }
 
@@ -71,12 +78,35 @@ impl Default for Caches {
     fn default() -> Self {
         Self {
             realms: Cache::new(REALMS),
+            changes: AtomicU64::new(0),
         }
     }
 }
 
 impl Caches {
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
+    }
+
+    /// Keeps what was read since `changes` unless something changed meanwhile.
+    pub(crate) fn keep<K, V>(&self, cache: &Cache<K, V>, changes: u64, key: K, value: V)
+    where
+        K: Clone + Eq + std::hash::Hash + Send + Sync + 'static,
+        V: Clone + Send + Sync + 'static,
+    {
+        if self.changes() == changes {
+            cache.insert(key.clone(), value);
+            // A change between the comparison and the insertion did not find it there.
+            if self.changes() != changes {
+                cache.invalidate(&key);
+            }
+        }
+    }
+
     pub(crate) fn forget(&self, touched: &[Touch]) {
+        if !touched.is_empty() {
+            self.changes.fetch_add(1, Ordering::SeqCst);
+        }
         for touch in touched {
             match touch {
                 Touch::Realm(id) => {
@@ -91,7 +121,11 @@ impl Caches {
                     }
                 }
                 Touch::Client(realm_id, client_id) => {
-                    self.each_of(realm_id, |realm| realm.clients.invalidate(client_id));
+                    self.each_of(realm_id, |realm| {
+                        realm.clients.invalidate(client_id);
+                        realm.client_names.invalidate_all();
+                        realm.federated.invalidate_all();
+                    });
                 }
                 Touch::User(realm_id, user_id) => {
                     self.each_of(realm_id, |realm| realm.subjects.invalidate(user_id));
@@ -118,11 +152,13 @@ impl Store {
         if let Some(realm) = self.caches().realms.get(name) {
             return Ok(Some(realm));
         }
+        let changes = self.caches().changes();
         let Some(settings) = self.find_realm(name).await? else {
             return Ok(None);
         };
         let realm = Arc::new(self.load(settings).await?);
-        self.caches().realms.insert(name.to_owned(), realm.clone());
+        let caches = self.caches();
+        caches.keep(&caches.realms, changes, name.to_owned(), realm.clone());
         Ok(Some(realm))
     }
 
@@ -138,6 +174,7 @@ impl Store {
         if let Some(client) = realm.clients.get(client_id) {
             return Ok(Some(client));
         }
+        let changes = self.caches().changes();
         let Some(representation) = self
             .find_named::<ClientRepresentation>(&realm.id, "", client_id)
             .await?
@@ -145,7 +182,12 @@ impl Store {
             return Ok(None);
         };
         let client = Arc::new(Client { representation });
-        realm.clients.insert(client_id.to_owned(), client.clone());
+        self.caches().keep(
+            &realm.clients,
+            changes,
+            client_id.to_owned(),
+            client.clone(),
+        );
         Ok(Some(client))
     }
 
@@ -161,6 +203,7 @@ impl Store {
         if let Some(subject) = realm.subjects.get(user_id) {
             return Ok(Some(subject));
         }
+        let changes = self.caches().changes();
         let Some(user) = self.find_user(&realm.id, user_id).await? else {
             return Ok(None);
         };
@@ -182,7 +225,12 @@ impl Store {
             roles: realm.roles.expand(held),
             groups,
         });
-        realm.subjects.insert(user_id.to_owned(), subject.clone());
+        self.caches().keep(
+            &realm.subjects,
+            changes,
+            user_id.to_owned(),
+            subject.clone(),
+        );
         Ok(Some(subject))
     }
 
@@ -214,6 +262,8 @@ impl Store {
                 .collect(),
             scope_roles,
             clients: Cache::new(CLIENTS),
+            client_names: Cache::new(CLIENTS),
+            federated: Cache::new(CLIENTS),
             subjects: Cache::new(USERS),
             settings,
             id,

@@ -12,6 +12,9 @@ use serde_json::Value as Json;
 use crate::db::{Row, Statement, Step, Value};
 use crate::{Store, StoreError};
 
+/// Calls the function on every secret string of a document.
+pub(crate) type Secrets = fn(&mut Json, &mut dyn FnMut(&mut String));
+
 /// A kind of configuration object that has a table of its own.
 pub trait Document: Serialize + DeserializeOwned + Send + Sync {
     /// What a person calls it, for messages.
@@ -272,13 +275,21 @@ impl Store {
         object: &T,
         kind: &'static str,
         context: &str,
-        secrets: fn(&mut Json, &mut dyn FnMut(&mut String)),
+        secrets: Secrets,
     ) -> Result<String, StoreError> {
         let mut document =
             serde_json::to_value(object).map_err(|e| StoreError::corrupt(kind, e))?;
-        secrets(&mut document, &mut |secret| {
-            *secret = self.seal().seal(secret, context)
-        });
+        let mut failed = None;
+        secrets(
+            &mut document,
+            &mut |secret| match self.seal().seal(secret, context) {
+                Ok(sealed) => *secret = sealed,
+                Err(e) => failed = Some(e),
+            },
+        );
+        if let Some(e) = failed {
+            return Err(e);
+        }
         Ok(document.to_string())
     }
 
@@ -288,7 +299,7 @@ impl Store {
         column: usize,
         kind: &'static str,
         context: &str,
-        secrets: fn(&mut Json, &mut dyn FnMut(&mut String)),
+        secrets: Secrets,
     ) -> Result<T, StoreError> {
         let mut document: Json = row.json(column)?;
         let mut failed = None;

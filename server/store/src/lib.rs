@@ -5,6 +5,7 @@
 //! named constant, and a test prepares them all.
 
 pub mod cache;
+pub mod clients;
 mod db;
 pub mod documents;
 mod error;
@@ -103,5 +104,40 @@ impl Store {
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every statement of the crate is one the engine accepts.
+    #[test]
+    fn every_statement_prepares() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("prepare.db");
+        drop(Sqlite::open(&path).unwrap());
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        let lists = [
+            clients::ALL,
+            realms::ALL,
+            roles::ALL,
+            users::ALL,
+            sessions::ALL,
+            single_use::ALL,
+        ];
+        let named = lists
+            .into_iter()
+            .flatten()
+            .copied()
+            .chain(documents::all_statements());
+        let mut count = 0;
+        for statement in named {
+            if let Err(e) = connection.prepare(statement.sql) {
+                panic!("{}: {e}", statement.name);
+            }
+            count += 1;
+        }
+        assert!(count > 100, "{count}");
     }
 }

@@ -5,7 +5,10 @@ use crate::StoreError;
 /// Seals and opens short secrets; `context` binds a sealed value to its table.
 pub trait Seal: Send + Sync {
     /// Text that is safe to store.
-    fn seal(&self, plaintext: &str, context: &str) -> String;
+    ///
+    /// # Errors
+    /// When encryption fails.
+    fn seal(&self, plaintext: &str, context: &str) -> Result<String, StoreError>;
     /// # Errors
     /// When the text was not sealed with this key and context.
     fn open(&self, sealed: &str, context: &str) -> Result<String, StoreError>;
@@ -16,8 +19,8 @@ pub trait Seal: Send + Sync {
 pub struct NoSeal;
 
 impl Seal for NoSeal {
-    fn seal(&self, plaintext: &str, _: &str) -> String {
-        plaintext.to_owned()
+    fn seal(&self, plaintext: &str, _: &str) -> Result<String, StoreError> {
+        Ok(plaintext.to_owned())
     }
 
     fn open(&self, sealed: &str, _: &str) -> Result<String, StoreError> {

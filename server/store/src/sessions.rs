@@ -18,9 +18,8 @@ statements! {
     DELETE = "DELETE FROM user_session WHERE id = ?1 AND realm_id = ?2 RETURNING id";
     DELETE_OF_USER = "DELETE FROM user_session WHERE user_id = ?1 AND realm_id = ?2";
     DELETE_OF_REALM = "DELETE FROM user_session WHERE realm_id = ?1";
-    EXPIRE = "DELETE FROM user_session WHERE id IN (SELECT id FROM user_session WHERE expires < ?1 LIMIT ?2)";
+    EXPIRE = "DELETE FROM user_session WHERE id IN (SELECT id FROM user_session WHERE expires < ?1 LIMIT ?2) RETURNING id";
     CLIENT_PUT = "INSERT INTO client_session (session_id, client_id, started, last_refresh, generation, uses, doc) VALUES (?1, ?2, ?3, ?3, 0, 0, ?4) ON CONFLICT (session_id, client_id) DO UPDATE SET last_refresh = ?3, generation = client_session.generation + 1, uses = 0, doc = ?4";
-    CLIENT_BY_ID = "SELECT client_id, started, last_refresh, generation, uses, doc FROM client_session WHERE session_id = ?1 AND client_id = ?2";
     CLIENTS = "SELECT client_id, started, last_refresh, generation, uses, doc FROM client_session WHERE session_id = ?1";
     CLIENT_DELETE = "DELETE FROM client_session WHERE session_id = ?1 AND client_id = ?2";
     BOTH = "SELECT s.id, s.user_id, s.started, s.last_refresh, s.expires, s.doc, c.client_id, c.started, c.last_refresh, c.generation, c.uses, c.doc FROM user_session s JOIN client_session c ON c.session_id = s.id WHERE s.id = ?1 AND s.realm_id = ?2 AND c.client_id = ?3";

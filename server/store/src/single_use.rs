@@ -9,6 +9,7 @@ use crate::{Batch, Store, StoreError};
 statements! {
     PUT = "INSERT INTO single_use (space, key, expires, doc) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING RETURNING key";
     TAKE = "DELETE FROM single_use WHERE space = ?1 AND key = ?2 RETURNING expires, doc";
+    PEEK = "SELECT expires, doc FROM single_use WHERE space = ?1 AND key = ?2";
     EXPIRE = "DELETE FROM single_use WHERE expires < ?1";
 }
 
@@ -21,6 +22,8 @@ pub enum Space {
     UsedCode,
     /// `jti` of client assertions (RFC 7523 §3).
     ClientAssertion,
+    /// `jti` of access tokens that were revoked before their time (RFC 7009).
+    RevokedToken,
     /// Submitted login forms, so that a form counts once.
     Login,
 }
@@ -31,6 +34,7 @@ impl Space {
             Self::Code => "code",
             Self::UsedCode => "used-code",
             Self::ClientAssertion => "client-assertion",
+            Self::RevokedToken => "revoked-token",
             Self::Login => "login",
         }
     }
@@ -95,6 +99,33 @@ impl Store {
             return Ok(None);
         }
         row.json(1).map(Some)
+    }
+
+    /// The thing as it lies there, without taking it; None when it is not there or is past `now`.
+    ///
+    /// # Errors
+    /// When the database fails or the thing cannot be read.
+    pub async fn peek_single_use<T: DeserializeOwned>(
+        &self,
+        space: Space,
+        key: &str,
+        now: i64,
+    ) -> Result<Option<T>, StoreError> {
+        let rows = self
+            .query(&PEEK, &[space.name().into(), key.into()])
+            .await?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        if row.int(0)? < now {
+            return Ok(None);
+        }
+        row.json(1).map(Some)
+    }
+
+    /// The step that takes the thing away; fails when another took it before.
+    pub fn take_single_use_step(space: Space, key: &str) -> Step {
+        Step::new(&TAKE, vec![space.name().into(), key.into()]).or_fail("it was used before")
     }
 
     /// The step that drops what is past `now`.

@@ -1,0 +1,3 @@
+module realmkeep.test/app
+
+go 1.26

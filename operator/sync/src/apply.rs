@@ -1,0 +1,270 @@
+//! Carries out one change by ordered calls.
+
+use std::collections::BTreeSet;
+
+use realmkeep_admin_client::{AdminClient, Error, FoundExt, ScopeAssignment};
+use realmkeep_plan::{Change, ObjectKey, Operation, SERVICE_ACCOUNT_ROLES};
+use serde_json::{Map, Value};
+
+use crate::{
+    SyncError,
+    observe::{client_uuid, object, service_account},
+};
+
+/// Applies a change and returns the object's id on the server, where it has one.
+///
+/// # Errors
+/// The server cannot be asked, or refuses. What was sent before stays; the next plan goes on
+/// from there.
+pub async fn apply(server: &AdminClient, change: &Change) -> Result<Option<String>, SyncError> {
+    let body = change.body.expose();
+    match (&change.object, change.op) {
+        (ObjectKey::Realm { realm }, Operation::Create) => server.create_realm(realm, body).await?,
+        (ObjectKey::Realm { realm }, Operation::Update) => server.update_realm(realm, body).await?,
+        (ObjectKey::Realm { realm }, Operation::Delete) => {
+            server.delete_realm(realm).await.found()?;
+        }
+        (ObjectKey::IdentityProvider { realm, .. }, Operation::Create) => {
+            server.create_identity_provider(realm, body).await?;
+        }
+        (ObjectKey::IdentityProvider { realm, alias }, Operation::Update) => {
+            server.update_identity_provider(realm, alias, body).await?;
+        }
+        (ObjectKey::IdentityProvider { realm, alias }, Operation::Delete) => {
+            server
+                .delete_identity_provider(realm, alias)
+                .await
+                .found()?;
+        }
+        (ObjectKey::Client { realm, client_id }, Operation::Delete) => {
+            let id = match &change.id {
+                Some(id) => Some(id.clone()),
+                None => client_uuid(server, realm, client_id).await?,
+            };
+            if let Some(id) = id {
+                server.delete_client(realm, &id).await.found()?;
+            }
+        }
+        (ObjectKey::Client { realm, .. }, Operation::Create | Operation::Update) => {
+            return client(server, realm, change).await.map(Some);
+        }
+    }
+    Ok(change.id.clone())
+}
+
+async fn client(server: &AdminClient, realm: &str, change: &Change) -> Result<String, SyncError> {
+    let mut body = change.body.expose().clone();
+    let fields = body.as_object_mut();
+    let roles = fields.and_then(|fields| fields.shift_remove(SERVICE_ACCOUNT_ROLES));
+    let id = match (change.op, &change.id) {
+        (Operation::Update, Some(id)) => {
+            server.update_client(realm, id, &body).await?;
+            id.clone()
+        }
+        _ => server.create_client(realm, &body).await?,
+    };
+    // Some servers take these only at their own paths once the client exists.
+    let parts = [
+        "defaultClientScopes",
+        "optionalClientScopes",
+        "protocolMappers",
+    ];
+    let changed = change
+        .fields
+        .iter()
+        .any(|field| parts.iter().any(|part| field.path.starts_with(part)));
+    if changed && let Some(stored) = object(server, &change.object).await? {
+        scopes(server, realm, &id, &body, &stored).await?;
+        mappers(server, realm, &id, &body, &stored).await?;
+    }
+    if let Some(roles) = roles
+        && let Some(stored) = object(server, &change.object).await?
+    {
+        service_account_roles(server, realm, &stored, &roles).await?;
+    }
+    Ok(id)
+}
+
+async fn scopes(
+    server: &AdminClient,
+    realm: &str,
+    id: &str,
+    wanted: &Value,
+    stored: &Value,
+) -> Result<(), SyncError> {
+    let names = |value: &Value, field: &str| -> Option<BTreeSet<String>> {
+        let items = value.get(field)?.as_array()?.iter();
+        Some(items.filter_map(|s| Some(s.as_str()?.to_owned())).collect())
+    };
+    let mut known = None;
+    for (field, kind) in [
+        ("defaultClientScopes", ScopeAssignment::Default),
+        ("optionalClientScopes", ScopeAssignment::Optional),
+    ] {
+        let Some(wanted) = names(wanted, field) else {
+            continue;
+        };
+        let stored = names(stored, field).unwrap_or_default();
+        if wanted == stored {
+            continue;
+        }
+        let scopes = match &known {
+            Some(scopes) => scopes,
+            None => known.insert(server.client_scopes(realm).await?),
+        };
+        let id_of = |name: &str| {
+            let scope = scopes
+                .iter()
+                .find(|s| s.get("name").and_then(Value::as_str) == Some(name));
+            let id = scope.and_then(|s| s.get("id")?.as_str());
+            id.ok_or_else(|| SyncError::Unknown {
+                field: format!("spec.settings.{field}"),
+                what: format!("client scope {name:?}"),
+            })
+        };
+        for gone in stored.difference(&wanted) {
+            let scope = id_of(gone)?;
+            server.unassign_client_scope(realm, id, kind, scope).await?;
+        }
+        for new in wanted.difference(&stored) {
+            let scope = id_of(new)?;
+            server.assign_client_scope(realm, id, kind, scope).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn mappers(
+    server: &AdminClient,
+    realm: &str,
+    id: &str,
+    wanted: &Value,
+    stored: &Value,
+) -> Result<(), Error> {
+    let items = |value: &Value| -> Option<Vec<Map<String, Value>>> {
+        let items = value.get("protocolMappers")?.as_array()?.iter();
+        Some(items.filter_map(|m| m.as_object().cloned()).collect())
+    };
+    let Some(wanted) = items(wanted) else {
+        return Ok(());
+    };
+    let stored = items(stored).unwrap_or_default();
+    let named = |items: &[Map<String, Value>], mapper: &Map<String, Value>| {
+        let found = items.iter().find(|m| m.get("name") == mapper.get("name"));
+        found.cloned()
+    };
+    let id_of = |mapper: &Map<String, Value>| mapper.get("id")?.as_str().map(str::to_owned);
+    for mapper in &stored {
+        if named(&wanted, mapper).is_none()
+            && let Some(mapper_id) = id_of(mapper)
+        {
+            let gone = server.delete_client_mapper(realm, id, &mapper_id).await;
+            gone.found()?;
+        }
+    }
+    for mapper in &wanted {
+        let Some(before) = named(&stored, mapper) else {
+            let body = Value::Object(mapper.clone());
+            server.create_client_mapper(realm, id, &body).await?;
+            continue;
+        };
+        let mut merged = before.clone();
+        merged.extend(mapper.clone());
+        if merged != before
+            && let Some(mapper_id) = id_of(&before)
+        {
+            merged.insert("id".into(), Value::from(mapper_id.as_str()));
+            let body = Value::Object(merged);
+            server
+                .update_client_mapper(realm, id, &mapper_id, &body)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+async fn service_account_roles(
+    server: &AdminClient,
+    realm: &str,
+    client: &Value,
+    wanted: &Value,
+) -> Result<(), SyncError> {
+    let Some(user) = service_account(server, realm, client).await? else {
+        return Err(SyncError::Unknown {
+            field: "spec.serviceAccountRoles".into(),
+            what: "a service account (settings.serviceAccountsEnabled: true)".into(),
+        });
+    };
+    if let Some(wanted) = names(wanted.get("realm")) {
+        let default_role = format!("default-roles-{}", realm.to_lowercase());
+        let has = server.user_roles(realm, &user, None).await?;
+        let gone: Vec<_> = has
+            .iter()
+            .filter(|role| !wanted.contains(name(role)) && name(role) != default_role)
+            .cloned()
+            .collect();
+        let mut new = Vec::new();
+        for role in wanted.iter().filter(|w| !has.iter().any(|h| name(h) == *w)) {
+            let found = server.realm_role(realm, role).await.found()?;
+            new.push(found.ok_or_else(|| SyncError::Unknown {
+                field: "spec.serviceAccountRoles.realm".into(),
+                what: format!("role {role:?}"),
+            })?);
+        }
+        change_roles(server, realm, &user, None, &gone, &new).await?;
+    }
+    let clients = wanted.get("clients").and_then(Value::as_object);
+    for (client_id, wanted) in clients.into_iter().flatten() {
+        let field = format!("spec.serviceAccountRoles.clients.{client_id}");
+        let Some(id) = client_uuid(server, realm, client_id).await? else {
+            return Err(SyncError::Unknown {
+                field,
+                what: format!("client {client_id:?}"),
+            });
+        };
+        let wanted = names(Some(wanted)).unwrap_or_default();
+        let has = server.user_roles(realm, &user, Some(&id)).await?;
+        let gone: Vec<_> = has
+            .iter()
+            .filter(|role| !wanted.contains(name(role)))
+            .cloned()
+            .collect();
+        let mut new = Vec::new();
+        for role in wanted.iter().filter(|w| !has.iter().any(|h| name(h) == *w)) {
+            let found = server.client_role(realm, &id, role).await.found()?;
+            new.push(found.ok_or_else(|| SyncError::Unknown {
+                field: field.clone(),
+                what: format!("role {role:?}"),
+            })?);
+        }
+        change_roles(server, realm, &user, Some(&id), &gone, &new).await?;
+    }
+    Ok(())
+}
+
+async fn change_roles(
+    server: &AdminClient,
+    realm: &str,
+    user: &str,
+    client: Option<&str>,
+    gone: &[Value],
+    new: &[Value],
+) -> Result<(), Error> {
+    if !gone.is_empty() {
+        server.revoke_roles(realm, user, client, gone).await?;
+    }
+    if !new.is_empty() {
+        server.grant_roles(realm, user, client, new).await?;
+    }
+    Ok(())
+}
+
+fn name(role: &Value) -> &str {
+    let name = role.get("name").and_then(Value::as_str);
+    name.unwrap_or_default()
+}
+
+fn names(value: Option<&Value>) -> Option<BTreeSet<String>> {
+    let items = value?.as_array()?.iter();
+    Some(items.filter_map(|s| Some(s.as_str()?.to_owned())).collect())
+}

@@ -1,0 +1,694 @@
+//! Clients.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+use http::StatusCode;
+use realmkeep_authn::Services;
+use realmkeep_model::fresh;
+use realmkeep_representations::{
+    ClientRepresentation, ClientScopeRepresentation, CredentialRepresentation, RealmRepresentation,
+    RoleRepresentation, SecretString, UserRepresentation,
+};
+use realmkeep_store::documents::Page;
+use realmkeep_store::{Batch, Realm, Store, Touch};
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::error::{ApiError, ApiResult};
+use crate::identity_providers::same_federated_subject;
+use crate::merge::merged;
+use crate::names::Names;
+use crate::request::{Cx, Given, new_id};
+use crate::rights::Right;
+use crate::whole_realm::number_mappers;
+use crate::{protocol_mappers, role_mappings, roles, sessions, steps, users};
+
+pub const VIEW: &[Right] = &[Right::VIEW_CLIENTS];
+pub const MANAGE: &[Right] = &[Right::MANAGE_CLIENTS];
+
+/// Name of the scope that a client gets with its service account.
+const SERVICE_ACCOUNT_SCOPE: &str = "service_account";
+
+pub fn routes() -> Router<Arc<Services>> {
+    Router::new()
+        .route("/", get(list).post(create))
+        .route("/{client}", get(read).put(update).delete(delete))
+        .route("/{client}/client-secret", get(secret).post(regenerate))
+        .route("/{client}/service-account-user", get(service_account))
+        .route("/{client}/default-client-scopes", get(default_scopes))
+        .route(
+            "/{client}/default-client-scopes/{scope}",
+            put(add_default_scope).delete(remove_default_scope),
+        )
+        .route("/{client}/optional-client-scopes", get(optional_scopes))
+        .route(
+            "/{client}/optional-client-scopes/{scope}",
+            put(add_optional_scope).delete(remove_optional_scope),
+        )
+        .route("/{client}/session-count", get(sessions::count_of_client))
+        .route("/{client}/user-sessions", get(sessions::of_client))
+        .route(
+            "/{client}/offline-session-count",
+            get(sessions::no_offline_count),
+        )
+        .route("/{client}/offline-sessions", get(sessions::no_offline))
+        .route("/{client}/push-revocation", post(sessions::push_revocation))
+        .nest("/{client}/roles", roles::routes_of_client())
+        .nest("/{client}/protocol-mappers", protocol_mappers::routes())
+        .nest("/{client}/scope-mappings", role_mappings::scope_routes())
+}
+
+/// What a client without scopes of its own is linked to.
+#[derive(Debug)]
+pub struct ScopeDefaults<'a> {
+    scopes: &'a [ClientScopeRepresentation],
+    default: &'a [String],
+    optional: &'a [String],
+}
+
+impl<'a> ScopeDefaults<'a> {
+    /// Of a complete representation.
+    pub fn of(realm: &'a RealmRepresentation) -> Self {
+        Self {
+            scopes: realm.client_scopes.as_deref().unwrap_or_default(),
+            default: realm
+                .default_default_client_scopes
+                .as_deref()
+                .unwrap_or_default(),
+            optional: realm
+                .default_optional_client_scopes
+                .as_deref()
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Of a stored realm.
+    pub fn of_stored(realm: &'a Realm) -> Self {
+        Self {
+            scopes: &realm.client_scopes,
+            ..Self::of(&realm.settings)
+        }
+    }
+
+    fn for_protocol(&self, names: &[String], protocol: &str) -> Vec<String> {
+        names
+            .iter()
+            .filter(|name| {
+                self.scopes.iter().any(|s| {
+                    s.name.as_ref() == Some(name)
+                        && s.protocol.as_deref().unwrap_or("openid-connect") == protocol
+                })
+            })
+            .cloned()
+            .collect()
+    }
+
+    /// # Errors
+    /// 400 when the realm names a scope for new clients that does not exist.
+    pub fn check_realm(&self, realm: &RealmRepresentation) -> ApiResult<()> {
+        let (default, optional) = (
+            realm.default_default_client_scopes.as_ref(),
+            realm.default_optional_client_scopes.as_ref(),
+        );
+        self.check(default, "defaultDefaultClientScopes")?;
+        self.check(optional, "defaultOptionalClientScopes")
+    }
+
+    fn check(&self, names: Option<&Vec<String>>, field: &str) -> ApiResult<()> {
+        let unknown = names
+            .into_iter()
+            .flatten()
+            .find(|name| !self.scopes.iter().any(|s| s.name.as_ref() == Some(name)));
+        match unknown {
+            Some(name) => Err(ApiError::bad_request(format!(
+                "{field}: there is no client scope '{name}'"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The client as it is stored for the first time: defaults filled in, a secret made where one is
+/// needed, everything checked. `now` is in seconds since 1970.
+///
+/// # Errors
+/// 400 names the field.
+pub fn completed(
+    mut given: ClientRepresentation,
+    scopes: &ScopeDefaults,
+    now: i64,
+) -> ApiResult<ClientRepresentation> {
+    given.access = None;
+    given.origin = None;
+    if given.client_id.as_deref().unwrap_or_default().is_empty() {
+        given.client_id = Some(given.id.clone().unwrap_or_else(new_id));
+    }
+    let defaults = fresh::client_defaults();
+    let value = serde_json::to_value(&given).map_err(ApiError::internal)?;
+    let mut client = merged(&defaults, &value, &["attributes"])?;
+    if given.web_origins.is_none() {
+        client.web_origins = Some(origins_of(client.redirect_uris.as_deref()));
+    }
+    let protocol = client.protocol.clone().unwrap_or_default();
+    if given.default_client_scopes.is_none() {
+        client.default_client_scopes = Some(scopes.for_protocol(scopes.default, &protocol));
+    }
+    if given.optional_client_scopes.is_none() {
+        let taken = client.default_client_scopes.clone().unwrap_or_default();
+        let mut optional = scopes.for_protocol(scopes.optional, &protocol);
+        optional.retain(|name| !taken.contains(name));
+        client.optional_client_scopes = Some(optional);
+    }
+    if client.service_accounts_enabled == Some(true) {
+        add_service_account_scope(&mut client, scopes);
+    }
+    if protocol == "openid-connect" && given.attributes.is_none() {
+        client.attributes.get_or_insert_default();
+    }
+    let attributes = client.attributes.get_or_insert_default();
+    attributes
+        .entry("realm_client".to_owned())
+        .or_insert_with(|| "false".to_owned());
+    finish_secret(&mut client, None, now);
+    number_mappers(client.protocol_mappers.as_mut());
+    check(&client, scopes)?;
+    Ok(client)
+}
+
+/// Puts the secret in order: none for public clients, the old one for a masked one, a new one where
+/// the client authenticates with it and has none.
+fn finish_secret(client: &mut ClientRepresentation, old: Option<&ClientRepresentation>, now: i64) {
+    if client
+        .secret
+        .as_ref()
+        .is_some_and(|s| s.is_masked() || s.expose().is_empty())
+    {
+        client.secret = old.and_then(|o| o.secret.clone());
+    }
+    if client.public_client == Some(true) {
+        client.secret = None;
+        return;
+    }
+    let uses_secret = matches!(
+        client.client_authenticator_type.as_deref(),
+        Some("client-secret" | "client-secret-jwt")
+    ) && client.protocol.as_deref() != Some("saml");
+    if uses_secret && client.secret.is_none() {
+        set_new_secret(client, now);
+    }
+}
+
+fn set_new_secret(client: &mut ClientRepresentation, now: i64) {
+    client.secret = Some(new_secret());
+    client
+        .attributes
+        .get_or_insert_default()
+        .insert("client.secret.creation.time".to_owned(), now.to_string());
+}
+
+fn new_secret() -> SecretString {
+    SecretString::new(realmkeep_authn::random::token(64))
+}
+
+fn add_service_account_scope(client: &mut ClientRepresentation, scopes: &ScopeDefaults) {
+    let known = scopes
+        .scopes
+        .iter()
+        .any(|s| s.name.as_deref() == Some(SERVICE_ACCOUNT_SCOPE));
+    let list = client.default_client_scopes.get_or_insert_default();
+    if known && !list.iter().any(|n| n == SERVICE_ACCOUNT_SCOPE) {
+        list.push(SERVICE_ACCOUNT_SCOPE.to_owned());
+    }
+}
+
+fn origins_of(redirect_uris: Option<&[String]>) -> Vec<String> {
+    let origins: BTreeSet<String> = redirect_uris
+        .into_iter()
+        .flatten()
+        .filter_map(|uri| Url::parse(uri.trim_end_matches('*')).ok())
+        .filter(|url| matches!(url.scheme(), "http" | "https"))
+        .map(|url| url.origin().ascii_serialization())
+        .collect();
+    origins.into_iter().collect()
+}
+
+fn check(client: &ClientRepresentation, scopes: &ScopeDefaults) -> ApiResult<()> {
+    for uri in client.redirect_uris.iter().flatten() {
+        check_uri(uri, "A redirect URI")?;
+        if uri.contains('#') {
+            return Err(ApiError::invalid_input(
+                "A redirect URI contains a fragment",
+            ));
+        }
+    }
+    for (uri, what) in [
+        (&client.root_url, "Root URL"),
+        (&client.base_url, "Base URL"),
+        (&client.admin_url, "Master SAML Processing URL"),
+    ] {
+        if let Some(uri) = uri.as_ref().filter(|u| !u.contains("${")) {
+            check_uri(uri, what)?;
+        }
+    }
+    scopes.check(client.default_client_scopes.as_ref(), "defaultClientScopes")?;
+    scopes.check(
+        client.optional_client_scopes.as_ref(),
+        "optionalClientScopes",
+    )?;
+    let bad = client
+        .client_id
+        .iter()
+        .flat_map(|id| id.chars())
+        .any(char::is_control);
+    if bad {
+        return Err(ApiError::bad_request(
+            "clientId: control characters are not allowed",
+        ));
+    }
+    let mut names = BTreeSet::new();
+    for mapper in client.protocol_mappers.iter().flatten() {
+        protocol_mappers::check(mapper)?;
+        if !names.insert(mapper.name.as_deref()) {
+            return Err(ApiError::bad_request(format!(
+                "protocolMappers: there are two named '{}'",
+                mapper.name.as_deref().unwrap_or_default()
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn check_uri(uri: &str, what: &str) -> ApiResult<()> {
+    let folded: String = uri
+        .chars()
+        .filter(|c| !c.is_whitespace() && !c.is_control())
+        .flat_map(char::to_lowercase)
+        .collect();
+    if ["javascript:", "data:", "vbscript:"]
+        .iter()
+        .any(|scheme| folded.starts_with(scheme))
+    {
+        return Err(ApiError::invalid_input(format!(
+            "{what} uses an illegal scheme"
+        )));
+    }
+    if uri.chars().any(|c| c.is_control() || c == '\\') {
+        return Err(ApiError::invalid_input(format!(
+            "{what} contains an illegal character"
+        )));
+    }
+    Ok(())
+}
+
+/// As it is shown to who may only look, or may change it as well.
+pub fn shown(mut client: ClientRepresentation, cx: &Cx) -> ClientRepresentation {
+    let manage = cx.rights.has(Right::MANAGE_CLIENTS);
+    client.access = Some(BTreeMap::from([
+        ("view".to_owned(), true),
+        ("configure".to_owned(), manage),
+        ("manage".to_owned(), manage),
+    ]));
+    if !manage {
+        mask(&mut client);
+    }
+    client
+}
+
+/// Puts masks in the place of the client's secrets.
+pub fn mask(client: &mut ClientRepresentation) {
+    if client.secret.is_some() {
+        client.secret = Some(SecretString::masked());
+    }
+    client.registration_access_token = None;
+    if let Some(attributes) = &mut client.attributes {
+        attributes.remove("client.secret.rotated");
+    }
+}
+
+/// The client in the request's path.
+///
+/// # Errors
+/// 404 when the realm has none with this id.
+pub async fn here(cx: &Cx) -> ApiResult<ClientRepresentation> {
+    cx.store()
+        .find::<ClientRepresentation>(&cx.realm.id, cx.param("client"))
+        .await?
+        .ok_or_else(|| ApiError::not_found("Could not find client"))
+}
+
+/// The client in the request's path, for a change: acting for the client's service account must not
+/// give the actor more than they have.
+///
+/// # Errors
+/// 404, or 403 when the client's service account has rights that the actor lacks.
+pub async fn here_to_manage(cx: &Cx) -> ApiResult<ClientRepresentation> {
+    cx.require(MANAGE)?;
+    let client = here(cx).await?;
+    require_manageable(cx, &client).await?;
+    Ok(client)
+}
+
+/// # Errors
+/// 403 when the client's service account has rights that the actor lacks.
+pub async fn require_manageable(cx: &Cx, client: &ClientRepresentation) -> ApiResult<()> {
+    let id = client.id.as_deref().unwrap_or_default();
+    if let Some(account) = cx.store().find_service_account(&cx.realm.id, id).await? {
+        users::require_within_rights(cx, account.id.as_deref().unwrap_or_default()).await?;
+    }
+    Ok(())
+}
+
+async fn list(cx: Cx) -> ApiResult<Json<Vec<ClientRepresentation>>> {
+    cx.require(&[Right::VIEW_CLIENTS, Right::QUERY_CLIENTS])?;
+    if !cx.rights.has(Right::VIEW_CLIENTS) {
+        return Ok(Json(Vec::new()));
+    }
+    let store = cx.store();
+    let page = cx.page()?;
+    let found = match cx.query("clientId") {
+        Some(id) if cx.flag("search") => store.search(&cx.realm.id, "", id, page).await?,
+        Some(id) => store
+            .find_named(&cx.realm.id, "", id)
+            .await?
+            .into_iter()
+            .collect(),
+        None => {
+            store
+                .search::<ClientRepresentation>(&cx.realm.id, "", "", page)
+                .await?
+        }
+    };
+    let wanted = attribute_query(cx.query("q"));
+    let mut listed = Vec::with_capacity(found.len());
+    for client in found {
+        let matches = wanted
+            .iter()
+            .all(|(key, value)| client.attributes.as_ref().and_then(|a| a.get(key)) == Some(value));
+        if matches {
+            listed.push(shown_within_rights(client, &cx).await?);
+        }
+    }
+    Ok(Json(listed))
+}
+
+/// `key:value key2:"value 2"` of the `q` parameter.
+pub fn attribute_query(query: Option<&str>) -> Vec<(String, String)> {
+    let mut pairs = Vec::new();
+    let mut rest = query.unwrap_or_default().trim();
+    while let Some((key, after)) = rest.split_once(':') {
+        let (value, next) = match after.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
+            None => after.split_once(' ').unwrap_or((after, "")),
+        };
+        pairs.push((key.trim().trim_matches('"').to_owned(), value.to_owned()));
+        rest = next.trim_start();
+    }
+    pairs
+}
+
+async fn create(cx: Cx, given: Given<ClientRepresentation>) -> ApiResult<Response> {
+    cx.require(&[Right::CREATE_CLIENT])?;
+    let mut client = completed(
+        given.value,
+        &ScopeDefaults::of_stored(&cx.realm),
+        cx.services.clock.now(),
+    )?;
+    let id = client.id.get_or_insert_with(new_id).clone();
+    check_federated(&cx, &client).await?;
+    let names = Names::load(cx.store(), &cx.realm).await?;
+    let mut batch = Batch::new();
+    steps::add_client(&cx.services, &mut batch, &names, &client, true)?;
+    cx.commit(batch).await?;
+    Ok(cx.created(&id))
+}
+
+async fn check_federated(cx: &Cx, client: &ClientRepresentation) -> ApiResult<()> {
+    if client.client_authenticator_type.as_deref() != Some("federated-jwt") {
+        return Ok(());
+    }
+    let others = cx
+        .store()
+        .list::<ClientRepresentation>(&cx.realm.id)
+        .await?;
+    match same_federated_subject(client, &others) {
+        None => Ok(()),
+        Some(other) => Err(ApiError::bad_request(format!(
+            "attributes: the client '{other}' has the same jwt.credential.issuer and \
+             jwt.credential.sub; a workload can be one client only"
+        ))),
+    }
+}
+
+async fn read(cx: Cx) -> ApiResult<Json<ClientRepresentation>> {
+    cx.require(VIEW)?;
+    let client = here(&cx).await?;
+    Ok(Json(shown_within_rights(client, &cx).await?))
+}
+
+/// As [`shown`]; the secret of a client that may do more than the actor stays hidden.
+async fn shown_within_rights(
+    client: ClientRepresentation,
+    cx: &Cx,
+) -> ApiResult<ClientRepresentation> {
+    let id = client.id.clone().unwrap_or_default();
+    let mut client = shown(client, cx);
+    if client.service_accounts_enabled == Some(true)
+        && let Some(account) = cx.store().find_service_account(&cx.realm.id, &id).await?
+        && users::exceeds_rights(cx, account.id.as_deref().unwrap_or_default()).await?
+    {
+        mask(&mut client);
+    }
+    Ok(client)
+}
+
+async fn update(cx: Cx, given: Given<ClientRepresentation>) -> ApiResult<StatusCode> {
+    let old = here_to_manage(&cx).await?;
+    let maps = ["attributes", "authenticationFlowBindingOverrides"];
+    let mut new = merged(&old, &given.json, &maps)?;
+    new.id.clone_from(&old.id);
+    new.access = None;
+    new.origin = None;
+    if new.client_id.as_deref().unwrap_or_default().is_empty() {
+        new.client_id.clone_from(&old.client_id);
+    }
+    let scopes = ScopeDefaults::of_stored(&cx.realm);
+    finish_secret(&mut new, Some(&old), cx.services.clock.now());
+    number_mappers(new.protocol_mappers.as_mut());
+    check(&new, &scopes)?;
+    check_federated(&cx, &new).await?;
+
+    let mut batch = Batch::new();
+    let id = new.id.clone().unwrap_or_default();
+    let account = cx.store().find_service_account(&cx.realm.id, &id).await?;
+    match (new.service_accounts_enabled == Some(true), account) {
+        (true, None) => {
+            add_service_account_scope(&mut new, &scopes);
+            let names = Names::load(cx.store(), &cx.realm).await?;
+            steps::add_service_account(&cx.services, &mut batch, &names, &new)?;
+        }
+        (false, Some(account)) => {
+            let account = account.id.unwrap_or_default();
+            batch.push(Store::delete_user(&cx.realm.id, &account));
+            batch.touch(cx.touch_user(&account));
+        }
+        (true, Some(mut account)) if new.client_id != old.client_id => {
+            let client_id = new.client_id.clone().unwrap_or_default();
+            account.username = Some(steps::service_account_username(&client_id));
+            account.service_account_client_id = Some(client_id);
+            batch.push(cx.store().update_user(&cx.realm.id, &account, Some(&id))?);
+            batch.touch(cx.touch_user(account.id.as_deref().unwrap_or_default()));
+        }
+        _ => {}
+    }
+    push_update(&cx, &mut batch, &old, &new)?;
+    cx.commit(batch).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The client's new state, and what caches must forget of the old one.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn push_update(
+    cx: &Cx,
+    batch: &mut Batch,
+    old: &ClientRepresentation,
+    new: &ClientRepresentation,
+) -> ApiResult<()> {
+    batch.push(cx.store().update(&cx.realm.id, new)?);
+    for client in [old, new] {
+        batch.touch(cx.touch_client(client.client_id.as_deref().unwrap_or_default()));
+    }
+    Ok(())
+}
+
+async fn delete(cx: Cx) -> ApiResult<StatusCode> {
+    let client = here_to_manage(&cx).await?;
+    let built_in = ["realm-management", "account", "broker"];
+    if cx.realm.name == fresh::MASTER {
+        let name = client.client_id.as_deref().unwrap_or_default();
+        let realm = name.strip_suffix("-realm").unwrap_or_default();
+        if cx.store().find_realm(realm).await?.is_some() {
+            return Err(ApiError::bad_request(format!(
+                "'{name}' holds the rights on the realm '{realm}' and goes with it"
+            )));
+        }
+    } else if client.client_id.as_deref() == Some(built_in[0]) {
+        return Err(ApiError::bad_request(
+            "'realm-management' holds the rights on this realm and goes with it",
+        ));
+    }
+    let mut batch = Batch::new();
+    delete_steps(&mut batch, &cx.services, &cx.realm, &client).await?;
+    cx.commit(batch).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The client with its roles, its scope mappings and its service account.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete_steps(
+    batch: &mut Batch,
+    services: &Services,
+    realm: &Realm,
+    client: &ClientRepresentation,
+) -> ApiResult<()> {
+    let id = client.id.clone().unwrap_or_default();
+    for (role, there) in &realm.roles.all {
+        let own = there.client_role == Some(true) && there.container_id.as_ref() == Some(&id);
+        if own {
+            batch.push(Store::delete::<RoleRepresentation>(&realm.id, role));
+        }
+    }
+    batch.push(Store::forget_scope(&id));
+    if let Some(account) = services.store.find_service_account(&realm.id, &id).await? {
+        batch.push(Store::delete_user(
+            &realm.id,
+            account.id.as_deref().unwrap_or_default(),
+        ));
+    }
+    batch.push(Store::delete::<ClientRepresentation>(&realm.id, &id));
+    batch.touch(Touch::Realm(realm.id.clone()));
+    Ok(())
+}
+
+fn credential(client: &ClientRepresentation) -> CredentialRepresentation {
+    CredentialRepresentation {
+        r#type: Some("secret".to_owned()),
+        value: client.secret.clone(),
+        ..Default::default()
+    }
+}
+
+async fn secret(cx: Cx) -> ApiResult<Json<CredentialRepresentation>> {
+    cx.require(VIEW)?;
+    if !cx.rights.has(Right::MANAGE_CLIENTS) {
+        let mut client = here(&cx).await?;
+        mask(&mut client);
+        return Ok(Json(credential(&client)));
+    }
+    Ok(Json(credential(&here_to_manage(&cx).await?)))
+}
+
+async fn regenerate(cx: Cx) -> ApiResult<Json<CredentialRepresentation>> {
+    let old = here_to_manage(&cx).await?;
+    if old.public_client == Some(true) {
+        return Err(ApiError::bad_request("a public client has no secret"));
+    }
+    let mut new = old.clone();
+    set_new_secret(&mut new, cx.services.clock.now());
+    let mut batch = Batch::new();
+    push_update(&cx, &mut batch, &old, &new)?;
+    cx.commit(batch).await?;
+    Ok(Json(credential(&new)))
+}
+
+async fn service_account(cx: Cx) -> ApiResult<Json<UserRepresentation>> {
+    cx.require(VIEW)?;
+    let client = here(&cx).await?;
+    let id = client.id.as_deref().unwrap_or_default();
+    let account = cx.store().find_service_account(&cx.realm.id, id).await?;
+    match account {
+        Some(user) => Ok(Json(users::shown(user, &cx))),
+        None => Err(ApiError::error(
+            StatusCode::BAD_REQUEST,
+            "Service account not enabled for the client",
+        )),
+    }
+}
+
+async fn default_scopes(cx: Cx) -> ApiResult<Json<Value>> {
+    linked_scopes(&cx, |c| c.default_client_scopes).await
+}
+
+async fn optional_scopes(cx: Cx) -> ApiResult<Json<Value>> {
+    linked_scopes(&cx, |c| c.optional_client_scopes).await
+}
+
+async fn linked_scopes(
+    cx: &Cx,
+    list: impl Fn(ClientRepresentation) -> Option<Vec<String>>,
+) -> ApiResult<Json<Value>> {
+    cx.require(VIEW)?;
+    let names = list(here(cx).await?).unwrap_or_default();
+    Ok(Json(
+        names
+            .iter()
+            .filter_map(|name| cx.realm.client_scope(name))
+            .map(|scope| json!({"id": scope.id, "name": scope.name}))
+            .collect(),
+    ))
+}
+
+async fn add_default_scope(cx: Cx) -> ApiResult<Response> {
+    link_scope(cx, Some(true)).await
+}
+
+async fn add_optional_scope(cx: Cx) -> ApiResult<Response> {
+    link_scope(cx, Some(false)).await
+}
+
+async fn remove_default_scope(cx: Cx) -> ApiResult<Response> {
+    link_scope(cx, None).await
+}
+
+async fn remove_optional_scope(cx: Cx) -> ApiResult<Response> {
+    link_scope(cx, None).await
+}
+
+/// Links the scope by default, optionally, or not at all.
+async fn link_scope(cx: Cx, by_default: Option<bool>) -> ApiResult<Response> {
+    let old = here_to_manage(&cx).await?;
+    let scope = crate::client_scopes::here(&cx)?;
+    let name = scope.name.clone().unwrap_or_default();
+    let mut new = old.clone();
+    let default = new.default_client_scopes.get_or_insert_default();
+    let optional = new.optional_client_scopes.get_or_insert_default();
+    match by_default {
+        None => {
+            default.retain(|n| *n != name);
+            optional.retain(|n| *n != name);
+        }
+        // A scope that is linked already stays where it is.
+        Some(_) if default.contains(&name) || optional.contains(&name) => {}
+        Some(true) => default.push(name),
+        Some(false) => optional.push(name),
+    }
+    let mut batch = Batch::new();
+    push_update(&cx, &mut batch, &old, &new)?;
+    cx.commit(batch).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// All clients of the realm, by clientId.
+///
+/// # Errors
+/// When the database fails.
+pub async fn all(cx: &Cx) -> ApiResult<Vec<ClientRepresentation>> {
+    Ok(cx.store().search(&cx.realm.id, "", "", Page::ALL).await?)
+}

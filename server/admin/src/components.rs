@@ -1,0 +1,322 @@
+//! Components: providers of a realm with a configuration of their own, key providers among them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::response::Response;
+use axum::routing::get;
+use axum::{Json, Router};
+use http::StatusCode;
+use realmkeep_authn::Services;
+use realmkeep_keys::generate_realm_keys;
+use realmkeep_representations::{
+    ComponentRepresentation, KeysMetadataRepresentation,
+    KeysMetadataRepresentationKeyMetadataRepresentation as KeyMetadata,
+};
+use realmkeep_store::documents::RealmKey;
+use realmkeep_store::{Batch, Store};
+use serde_json::Value;
+
+use crate::error::{ApiError, ApiResult};
+use crate::merge::merged;
+use crate::request::{Cx, Given, new_id};
+use crate::rights::Right;
+use crate::whole_realm::KEY_PROVIDER;
+
+const REGISTRATION_POLICY: &str =
+    "org.keycloak.services.clientregistration.policy.ClientRegistrationPolicy";
+const REGISTRATION_POLICIES: [&str; 7] = [
+    "allowed-client-templates",
+    "allowed-protocol-mappers",
+    "consent-required",
+    "max-clients",
+    "registration-web-origins",
+    "scope",
+    "trusted-hosts",
+];
+/// Key providers that make a key, with the one algorithm each makes it for.
+const KEY_PROVIDERS: [(&str, &str); 4] = [
+    ("rsa-generated", "RS256"),
+    ("ecdsa-generated", "ES256"),
+    ("eddsa-generated", "EdDSA"),
+    ("hmac-generated", "HS512"),
+];
+/// Configuration entries that are secrets.
+const SECRETS: [&str; 5] = [
+    "privateKey",
+    "secret",
+    "bindCredential",
+    "keystorePassword",
+    "keyPassword",
+];
+const MASK: &str = "**********";
+
+pub fn routes() -> Router<Arc<Services>> {
+    Router::new()
+        .route("/components", get(list).post(create))
+        .route("/components/{id}", get(read).put(update).delete(delete))
+        .route("/keys", get(keys))
+}
+
+/// Puts masks in the place of secrets.
+pub fn mask(component: &mut ComponentRepresentation) {
+    for (key, values) in component.config.iter_mut().flatten() {
+        if SECRETS.contains(&key.as_str()) {
+            for value in values {
+                MASK.clone_into(value);
+            }
+        }
+    }
+}
+
+fn masked(mut component: ComponentRepresentation) -> ComponentRepresentation {
+    mask(&mut component);
+    component
+}
+
+async fn list(cx: Cx) -> ApiResult<Json<Vec<ComponentRepresentation>>> {
+    cx.require(&[Right::VIEW_REALM])?;
+    let all: Vec<ComponentRepresentation> = cx.store().list(&cx.realm.id).await?;
+    let fits = |wanted: Option<&str>, value: &Option<String>| {
+        wanted.is_none_or(|w| value.as_deref() == Some(w))
+    };
+    Ok(Json(
+        all.into_iter()
+            .filter(|c| {
+                fits(cx.query("parent"), &c.parent_id)
+                    && fits(cx.query("type"), &c.provider_type)
+                    && fits(cx.query("name"), &c.name)
+            })
+            .map(masked)
+            .collect(),
+    ))
+}
+
+async fn create(cx: Cx, given: Given<ComponentRepresentation>) -> ApiResult<Response> {
+    cx.require(&[Right::MANAGE_REALM])?;
+    let mut component = given.value;
+    let id = new_id();
+    component.id = Some(id.clone());
+    component
+        .parent_id
+        .get_or_insert_with(|| cx.realm.id.clone());
+    component.config.get_or_insert_default();
+    component.name = Some(
+        component
+            .name
+            .or_else(|| component.provider_id.clone())
+            .unwrap_or_default(),
+    );
+    let mut batch = Batch::new();
+    match component.provider_type.as_deref() {
+        Some(KEY_PROVIDER) => {
+            let key = new_key(&cx, &component).await?;
+            batch.push(cx.store().insert(&cx.realm.id, &key)?);
+        }
+        Some(REGISTRATION_POLICY) => {
+            let provider = component.provider_id.as_deref().unwrap_or_default();
+            if !REGISTRATION_POLICIES.contains(&provider) {
+                return Err(no_such_provider());
+            }
+        }
+        Some("org.keycloak.storage.UserStorageProvider") => {
+            return Err(ApiError::not_supported("user federation"));
+        }
+        _ => return Err(no_such_provider()),
+    }
+    batch.push(cx.store().insert(&cx.realm.id, &component)?);
+    batch.touch(cx.touch_realm());
+    cx.commit(batch).await?;
+    Ok(cx.created(&id))
+}
+
+fn no_such_provider() -> ApiError {
+    ApiError::error(
+        StatusCode::BAD_REQUEST,
+        "Invalid provider type or no such provider",
+    )
+}
+
+/// The key of a new key component, with the component's id.
+async fn new_key(cx: &Cx, component: &ComponentRepresentation) -> ApiResult<RealmKey> {
+    let provider = component.provider_id.clone().unwrap_or_default();
+    let (_, algorithm) = KEY_PROVIDERS
+        .iter()
+        .find(|(known, _)| *known == provider)
+        .ok_or_else(no_such_provider)?;
+    let one = |key: &str| one(component, key);
+    if let Some(size) = one("keySize") {
+        if !["1024", "2048", "3072", "4096"].contains(&size) {
+            return Err(ApiError::bad_request(
+                "'Key size' should be 1024, 2048, 3072 or 4096",
+            ));
+        }
+        if size != "2048" {
+            return Err(ApiError::not_supported("RSA keys of other sizes than 2048"));
+        }
+    }
+    if one("algorithm").is_some_and(|a| a != *algorithm) {
+        return Err(ApiError::not_supported(&format!(
+            "keys of '{provider}' for other algorithms than {algorithm}"
+        )));
+    }
+    let (realm, now) = (cx.realm.name.clone(), cx.services.clock.now());
+    let made = tokio::task::spawn_blocking(move || generate_realm_keys(&realm, now))
+        .await
+        .map_err(ApiError::internal)??;
+    let mut key = made
+        .into_iter()
+        .find(|k| k.provider_id == provider)
+        .ok_or_else(no_such_provider)?;
+    key.id = component.id.clone().unwrap_or_default();
+    apply(component, &mut key)?;
+    Ok(key)
+}
+
+fn one<'a>(component: &'a ComponentRepresentation, key: &str) -> Option<&'a str> {
+    let values = component.config.as_ref()?.get(key)?;
+    values.first().map(String::as_str).filter(|v| !v.is_empty())
+}
+
+/// What the component's configuration says about the key.
+fn apply(component: &ComponentRepresentation, key: &mut RealmKey) -> ApiResult<()> {
+    key.priority = match one(component, "priority") {
+        None => 0,
+        Some(text) => text
+            .parse()
+            .map_err(|_| ApiError::bad_request("'Priority' should be a number"))?,
+    };
+    let off = |name: &str| one(component, name).is_some_and(|v| v.eq_ignore_ascii_case("false"));
+    key.status = if off("enabled") {
+        "DISABLED"
+    } else if off("active") {
+        "PASSIVE"
+    } else {
+        "ACTIVE"
+    }
+    .to_owned();
+    Ok(())
+}
+
+async fn here(cx: &Cx) -> ApiResult<ComponentRepresentation> {
+    cx.store()
+        .find::<ComponentRepresentation>(&cx.realm.id, cx.param("id"))
+        .await?
+        .ok_or_else(|| ApiError::not_found("Could not find component"))
+}
+
+async fn read(cx: Cx) -> ApiResult<Json<ComponentRepresentation>> {
+    cx.require(&[Right::VIEW_REALM])?;
+    Ok(Json(masked(here(&cx).await?)))
+}
+
+async fn update(cx: Cx, given: Given<ComponentRepresentation>) -> ApiResult<StatusCode> {
+    cx.require(&[Right::MANAGE_REALM])?;
+    let old = here(&cx).await?;
+    let mut new = merged(&old, &given.json, &[])?;
+    new.id.clone_from(&old.id);
+    new.provider_id.clone_from(&old.provider_id);
+    new.provider_type.clone_from(&old.provider_type);
+    for (key, values) in new.config.iter_mut().flatten() {
+        let kept = old.config.as_ref().and_then(|c| c.get(key));
+        if SECRETS.contains(&key.as_str())
+            && values.iter().any(|v| v == MASK)
+            && let Some(kept) = kept
+        {
+            values.clone_from(kept);
+        }
+    }
+    let mut batch = Batch::new();
+    let id = new.id.clone().unwrap_or_default();
+    if let Some(mut key) = cx.store().find::<RealmKey>(&cx.realm.id, &id).await? {
+        apply(&new, &mut key)?;
+        if key.status != "ACTIVE" {
+            require_other_key(&cx, &key).await?;
+        }
+        batch.push(cx.store().update(&cx.realm.id, &key)?);
+    }
+    batch.push(cx.store().update(&cx.realm.id, &new)?);
+    batch.touch(cx.touch_realm());
+    cx.commit(batch).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn delete(cx: Cx) -> ApiResult<StatusCode> {
+    cx.require(&[Right::MANAGE_REALM])?;
+    let component = here(&cx).await?;
+    let id = component.id.clone().unwrap_or_default();
+    let mut batch = Batch::new();
+    if let Some(key) = cx.store().find::<RealmKey>(&cx.realm.id, &id).await? {
+        require_other_key(&cx, &key).await?;
+        batch.push(Store::delete::<RealmKey>(&cx.realm.id, &id));
+    }
+    let all: Vec<ComponentRepresentation> = cx.store().list(&cx.realm.id).await?;
+    let mut open = vec![id];
+    while let Some(id) = open.pop() {
+        open.extend(
+            all.iter()
+                .filter(|c| c.parent_id.as_ref() == Some(&id))
+                .filter_map(|c| c.id.clone()),
+        );
+        batch.push(Store::delete::<ComponentRepresentation>(&cx.realm.id, &id));
+    }
+    batch.touch(cx.touch_realm());
+    cx.commit(batch).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Without a key no token could be issued.
+async fn require_other_key(cx: &Cx, key: &RealmKey) -> ApiResult<()> {
+    let settings = &cx.realm.settings;
+    let default = settings.default_signature_algorithm.as_deref();
+    let needed =
+        key.algorithm == "HS512" || Some(key.algorithm.as_str()) == default.or(Some("RS256"));
+    let others: Vec<RealmKey> = cx.store().list(&cx.realm.id).await?;
+    let other = others
+        .iter()
+        .any(|k| k.id != key.id && k.algorithm == key.algorithm && k.status == "ACTIVE");
+    if needed && !other {
+        return Err(ApiError::bad_request(format!(
+            "this is the realm's only active {} key; add another one first",
+            key.algorithm
+        )));
+    }
+    Ok(())
+}
+
+async fn keys(cx: Cx) -> ApiResult<Json<KeysMetadataRepresentation>> {
+    cx.require(&[Right::VIEW_REALM])?;
+    let mut all: Vec<RealmKey> = cx.store().list(&cx.realm.id).await?;
+    all.sort_by(|a, b| (b.priority, b.created, &b.kid).cmp(&(a.priority, a.created, &a.kid)));
+    let mut active = BTreeMap::new();
+    for key in all.iter().filter(|k| k.status == "ACTIVE") {
+        active
+            .entry(key.algorithm.clone())
+            .or_insert_with(|| key.kid.clone());
+    }
+    let keys = all.into_iter().map(|key| KeyMetadata {
+        provider_id: Some(key.id),
+        provider_priority: Some(key.priority),
+        kid: Some(key.kid),
+        status: Some(key.status),
+        r#type: Some(key_type(&key.algorithm).to_owned()),
+        algorithm: Some(key.algorithm),
+        certificate: key.certificate,
+        r#use: Some(Value::String(key.key_use)),
+        public_key: None,
+        valid_to: None,
+    });
+    Ok(Json(KeysMetadataRepresentation {
+        active: Some(active),
+        keys: Some(keys.collect()),
+    }))
+}
+
+fn key_type(algorithm: &str) -> &'static str {
+    match algorithm.get(..2) {
+        Some("RS" | "PS") => "RSA",
+        Some("ES") => "EC",
+        Some("Ed") => "OKP",
+        _ => "OCT",
+    }
+}

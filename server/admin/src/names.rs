@@ -1,0 +1,187 @@
+//! The names of a realm's objects, resolved to ids inside that realm only.
+
+use std::collections::{BTreeMap, HashMap};
+
+use realmkeep_representations::{ClientRepresentation, GroupRepresentation, RealmRepresentation};
+use realmkeep_store::{Realm, Store};
+
+use crate::error::{ApiError, ApiResult};
+
+/// Ids by name, of a stored realm or of one that is about to be stored.
+#[derive(Debug, Default)]
+pub struct Names {
+    pub realm_id: String,
+    pub realm_roles: HashMap<String, String>,
+    /// By clientId and role name.
+    pub client_roles: HashMap<(String, String), String>,
+    /// Ids by clientId.
+    pub clients: HashMap<String, String>,
+    /// Ids by path (`/a/b`).
+    pub groups: HashMap<String, String>,
+    pub client_scopes: HashMap<String, String>,
+    /// What a new user gets.
+    pub default_role: Option<String>,
+    pub default_groups: Vec<String>,
+}
+
+impl Names {
+    /// Of a complete representation, in which every object has an id.
+    pub fn of(realm: &RealmRepresentation) -> Self {
+        let mut names = Self {
+            realm_id: realm.id.clone().unwrap_or_default(),
+            default_role: realm.default_role.as_ref().and_then(|r| r.id.clone()),
+            ..Self::default()
+        };
+        for client in realm.clients.iter().flatten() {
+            if let (Some(client_id), Some(id)) = (&client.client_id, &client.id) {
+                names.clients.insert(client_id.clone(), id.clone());
+            }
+        }
+        for scope in realm.client_scopes.iter().flatten() {
+            if let (Some(name), Some(id)) = (&scope.name, &scope.id) {
+                names.client_scopes.insert(name.clone(), id.clone());
+            }
+        }
+        let roles = realm.roles.clone().unwrap_or_default();
+        for role in roles.realm.into_iter().flatten() {
+            if let (Some(name), Some(id)) = (role.name, role.id) {
+                names.realm_roles.insert(name, id);
+            }
+        }
+        for (client, list) in roles.client.into_iter().flatten() {
+            for role in list {
+                if let (Some(name), Some(id)) = (role.name, role.id) {
+                    names.client_roles.insert((client.clone(), name), id);
+                }
+            }
+        }
+        for group in realm.groups.iter().flatten() {
+            names.add_group("", group);
+        }
+        names.default_groups = names.default_group_ids(realm.default_groups.as_ref());
+        names
+    }
+
+    /// Of a stored realm.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn load(store: &Store, realm: &Realm) -> ApiResult<Self> {
+        let mut names = Self {
+            realm_id: realm.id.clone(),
+            default_role: realm
+                .settings
+                .default_role
+                .as_ref()
+                .and_then(|r| r.id.clone()),
+            ..Self::default()
+        };
+        let mut client_ids = HashMap::new();
+        for client in store.list::<ClientRepresentation>(&realm.id).await? {
+            if let (Some(client_id), Some(id)) = (client.client_id, client.id) {
+                client_ids.insert(id.clone(), client_id.clone());
+                names.clients.insert(client_id, id);
+            }
+        }
+        for scope in &realm.client_scopes {
+            if let (Some(name), Some(id)) = (&scope.name, &scope.id) {
+                names.client_scopes.insert(name.clone(), id.clone());
+            }
+        }
+        for (id, role) in &realm.roles.all {
+            let Some(name) = role.name.clone() else {
+                continue;
+            };
+            if role.client_role == Some(true) {
+                let container = role.container_id.as_deref().unwrap_or_default();
+                if let Some(client) = client_ids.get(container) {
+                    names
+                        .client_roles
+                        .insert((client.clone(), name), id.clone());
+                }
+            } else {
+                names.realm_roles.insert(name, id.clone());
+            }
+        }
+        for id in realm.groups.keys() {
+            names.groups.insert(group_path(realm, id), id.clone());
+        }
+        names.default_groups = names.default_group_ids(realm.settings.default_groups.as_ref());
+        Ok(names)
+    }
+
+    /// The clientId of the client with this id.
+    pub fn client_id_of(&self, id: &str) -> Option<&str> {
+        self.clients
+            .iter()
+            .find(|(_, known)| *known == id)
+            .map(|(client_id, _)| client_id.as_str())
+    }
+
+    /// The ids of named roles; `place` says where the names stand.
+    ///
+    /// # Errors
+    /// 400 that names the first role or client that does not exist.
+    pub fn roles(
+        &self,
+        place: &str,
+        of_realm: Option<&Vec<String>>,
+        of_clients: Option<&BTreeMap<String, Vec<String>>>,
+    ) -> ApiResult<Vec<String>> {
+        let mut ids = Vec::new();
+        for name in of_realm.into_iter().flatten() {
+            let id = self.realm_roles.get(name).ok_or_else(|| {
+                ApiError::bad_request(format!("{place}: there is no realm role '{name}'"))
+            })?;
+            ids.push(id.clone());
+        }
+        for (client, names) in of_clients.into_iter().flatten() {
+            for name in names {
+                let id = self
+                    .client_roles
+                    .get(&(client.clone(), name.clone()))
+                    .ok_or_else(|| {
+                        ApiError::bad_request(format!(
+                            "{place}: the client '{client}' has no role '{name}'"
+                        ))
+                    })?;
+                ids.push(id.clone());
+            }
+        }
+        Ok(ids)
+    }
+
+    fn add_group(&mut self, parent: &str, group: &GroupRepresentation) {
+        let path = format!("{parent}/{}", group.name.as_deref().unwrap_or_default());
+        if let Some(id) = &group.id {
+            self.groups.insert(path.clone(), id.clone());
+        }
+        for child in group.sub_groups.iter().flatten() {
+            self.add_group(&path, child);
+        }
+    }
+
+    fn default_group_ids(&self, paths: Option<&Vec<String>>) -> Vec<String> {
+        paths
+            .into_iter()
+            .flatten()
+            .filter_map(|path| self.groups.get(path).cloned())
+            .collect()
+    }
+}
+
+/// `/parent/child` of a stored group.
+pub fn group_path(realm: &Realm, id: &str) -> String {
+    let mut parts = Vec::new();
+    let mut here = Some(id.to_owned());
+    // Parents cannot form a cycle; the bound is for a database that was written to by hand.
+    for _ in 0..64 {
+        let Some(group) = here.as_ref().and_then(|id| realm.groups.get(id)) else {
+            break;
+        };
+        parts.push(group.name.clone().unwrap_or_default());
+        here = group.parent_id.clone();
+    }
+    parts.reverse();
+    format!("/{}", parts.join("/"))
+}

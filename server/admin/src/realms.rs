@@ -1,0 +1,461 @@
+//! Realms themselves, and what belongs to a realm as a whole.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Query, State};
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::request::Parts;
+use http::{StatusCode, header};
+use realmkeep_authn::Services;
+use realmkeep_model::fresh::{self, MASTER};
+use realmkeep_representations::{
+    ClientRepresentation, RealmEventsConfigRepresentation, RealmRepresentation,
+};
+use realmkeep_store::{Batch, Realm, Touch};
+use serde_json::{Value, json};
+
+use crate::actor::Actor;
+use crate::clients::ScopeDefaults;
+use crate::error::{ApiError, ApiResult};
+use crate::export::{self, Extent};
+use crate::merge::merged;
+use crate::request::{Audit, Cx, Given};
+use crate::rights::Right;
+use crate::whole_realm;
+
+const MASK: &str = "**********";
+
+/// `/admin/realms`.
+pub fn collection() -> Router<Arc<Services>> {
+    Router::new().route("/realms", get(list).post(create))
+}
+
+/// `/admin/realms/{realm}`.
+pub fn routes() -> Router<Arc<Services>> {
+    Router::new()
+        .route("/", get(read).put(update).delete(delete))
+        .route("/partial-export", post(partial_export))
+        .route("/events", get(no_events).delete(clear_events))
+        .route("/admin-events", get(no_events).delete(clear_events))
+        .route(
+            "/events/config",
+            get(events_config).put(update_events_config),
+        )
+        .route("/localization", get(locales))
+        .route("/localization/{locale}", get(locale).delete(delete_locale))
+        .route(
+            "/localization/{locale}/{key}",
+            get(text).put(set_text).delete(delete_text),
+        )
+        .route("/client-policies/policies", get(client_policies))
+        .route("/client-policies/profiles", get(client_profiles))
+}
+
+/// An authenticated request that is about no realm in particular.
+pub struct Caller {
+    pub actor: Actor,
+    pub audit: Audit,
+}
+
+impl FromRequestParts<Arc<Services>> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        services: &Arc<Services>,
+    ) -> Result<Self, ApiError> {
+        Ok(Self {
+            actor: Actor::authenticate(services, &parts.headers).await?,
+            audit: Audit::of(parts),
+        })
+    }
+}
+
+async fn list(
+    State(services): State<Arc<Services>>,
+    caller: Caller,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> ApiResult<Json<Vec<RealmRepresentation>>> {
+    let brief = query
+        .get("briefRepresentation")
+        .is_some_and(|v| v.eq_ignore_ascii_case("true"));
+    let mut shown = Vec::new();
+    for name in services.store.realm_names().await? {
+        let Some(realm) = services.store.realm(&name).await? else {
+            continue;
+        };
+        let rights = caller.actor.rights_in(&services, &realm).await?;
+        if rights.is_empty() {
+            continue;
+        }
+        shown.push(if !rights.has(Right::VIEW_REALM) {
+            only_name(&realm)
+        } else if brief {
+            RealmRepresentation {
+                id: Some(realm.id.clone()),
+                enabled: realm.settings.enabled,
+                display_name_html: realm.settings.display_name_html.clone(),
+                ..only_name(&realm)
+            }
+        } else {
+            settings_shown(&realm)
+        });
+    }
+    if shown.is_empty() {
+        return Err(ApiError::forbidden());
+    }
+    Ok(Json(shown))
+}
+
+fn only_name(realm: &Realm) -> RealmRepresentation {
+    RealmRepresentation {
+        realm: Some(realm.name.clone()),
+        display_name: realm.settings.display_name.clone(),
+        ..Default::default()
+    }
+}
+
+async fn create(
+    State(services): State<Arc<Services>>,
+    caller: Caller,
+    given: Given<RealmRepresentation>,
+) -> ApiResult<Response> {
+    if !caller.actor.can_create_realms() {
+        return Err(ApiError::forbidden());
+    }
+    let name = given.value.realm.clone().unwrap_or_default();
+    let owner = caller.actor.subject.user.id.clone();
+    whole_realm::create(&services, given.value, owner.as_deref()).await?;
+    services
+        .events
+        .emit(&caller.audit.event(&name, &caller.actor));
+    let location = format!("{}/admin/realms/{name}", services.base_url.as_str());
+    Response::builder()
+        .status(StatusCode::CREATED)
+        .header(header::LOCATION, location)
+        .body(axum::body::Body::empty())
+        .map_err(ApiError::internal)
+}
+
+/// The realm's settings as they are shown: without the objects that have addresses of their own, with
+/// secrets masked.
+pub fn settings_shown(realm: &Realm) -> RealmRepresentation {
+    let mut shown = RealmRepresentation {
+        authentication_flows: None,
+        authenticator_config: None,
+        required_actions: None,
+        default_default_client_scopes: None,
+        default_optional_client_scopes: None,
+        localization_texts: None,
+        protocol_mappers: None,
+        ..whole_realm::stored_settings(&realm.settings)
+    };
+    mask(&mut shown);
+    shown
+}
+
+/// Puts masks in the place of the realm's secrets.
+pub fn mask(realm: &mut RealmRepresentation) {
+    realm.private_key = None;
+    realm.code_secret = None;
+    for key in ["password", "authTokenClientSecret"] {
+        if let Some(secret) = realm.smtp_server.as_mut().and_then(|s| s.get_mut(key)) {
+            MASK.clone_into(secret);
+        }
+    }
+}
+
+async fn read(cx: Cx) -> ApiResult<Json<RealmRepresentation>> {
+    if cx.rights.has(Right::VIEW_REALM) {
+        return Ok(Json(settings_shown(&cx.realm)));
+    }
+    Ok(Json(only_name(&cx.realm)))
+}
+
+async fn update(cx: Cx, given: Given<RealmRepresentation>) -> ApiResult<StatusCode> {
+    cx.require(&[Right::MANAGE_REALM])?;
+    let old = &cx.realm.settings;
+    let mut json = given.json;
+    if let Value::Object(fields) = &mut json {
+        // These have addresses of their own; here they are not looked at.
+        for object in whole_realm::OBJECTS.into_iter().chain([
+            "authenticationFlows",
+            "authenticatorConfig",
+            "requiredActions",
+            "defaultRole",
+            "defaultRoles",
+            "organizations",
+            "federatedUsers",
+        ]) {
+            fields.remove(object);
+        }
+    }
+    let mut new = merged(old, &json, &[])?;
+    new.id.clone_from(&old.id);
+    if let Some(given) = &given.value.attributes {
+        // Attributes are replaced as a whole; those that stand for settings stay.
+        let built_in = fresh::settings().attributes.unwrap_or_default();
+        let kept = old.attributes.iter().flatten();
+        new.attributes = Some(
+            kept.filter(|(key, _)| built_in.contains_key(*key))
+                .chain(given)
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect(),
+        );
+    }
+    keep_masked(&mut new, old);
+    check(&cx.realm, &new)?;
+    let name = new.realm.clone().unwrap_or_default();
+    let mut batch = Batch::new();
+    if name != cx.realm.name {
+        rename(&cx, &mut batch, &name).await?;
+    }
+    batch.push(cx.store().update_realm(&new)?);
+    batch.touch(cx.touch_realm());
+    cx.commit(batch).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn keep_masked(new: &mut RealmRepresentation, old: &RealmRepresentation) {
+    for key in ["password", "authTokenClientSecret"] {
+        let Some(smtp) = &mut new.smtp_server else {
+            return;
+        };
+        if smtp.get(key).is_some_and(|v| v == MASK) {
+            match old.smtp_server.as_ref().and_then(|s| s.get(key)) {
+                Some(secret) => smtp.insert(key.to_owned(), secret.clone()),
+                None => smtp.remove(key),
+            };
+        }
+    }
+}
+
+fn check(realm: &Realm, new: &RealmRepresentation) -> ApiResult<()> {
+    let ssl = new.ssl_required.as_deref().unwrap_or("external");
+    if !["all", "external", "none"].contains(&ssl.to_lowercase().as_str()) {
+        return Err(ApiError::bad_request(
+            "sslRequired: one of all, external, none was expected",
+        ));
+    }
+    let flows = realm
+        .settings
+        .authentication_flows
+        .as_deref()
+        .unwrap_or_default();
+    for (field, flow) in [
+        ("browserFlow", &new.browser_flow),
+        ("registrationFlow", &new.registration_flow),
+        ("directGrantFlow", &new.direct_grant_flow),
+        ("resetCredentialsFlow", &new.reset_credentials_flow),
+        ("clientAuthenticationFlow", &new.client_authentication_flow),
+        ("dockerAuthenticationFlow", &new.docker_authentication_flow),
+        ("firstBrokerLoginFlow", &new.first_broker_login_flow),
+    ] {
+        if let Some(alias) = flow
+            && !flows.iter().any(|f| f.alias.as_ref() == Some(alias))
+        {
+            return Err(ApiError::bad_request(format!(
+                "{field}: there is no authentication flow '{alias}'"
+            )));
+        }
+    }
+    for (field, seconds) in [
+        ("accessTokenLifespan", new.access_token_lifespan),
+        ("accessCodeLifespan", new.access_code_lifespan),
+        ("accessCodeLifespanLogin", new.access_code_lifespan_login),
+        ("ssoSessionIdleTimeout", new.sso_session_idle_timeout),
+        ("ssoSessionMaxLifespan", new.sso_session_max_lifespan),
+        (
+            "offlineSessionIdleTimeout",
+            new.offline_session_idle_timeout,
+        ),
+    ] {
+        if seconds.is_some_and(|s| s < 0) {
+            return Err(ApiError::bad_request(format!(
+                "{field}: a number of seconds cannot be negative"
+            )));
+        }
+    }
+    ScopeDefaults::of_stored(realm).check_realm(new)
+}
+
+/// The names that follow the realm's: the client with the rights on it, and built-in addresses.
+async fn rename(cx: &Cx, batch: &mut Batch, name: &str) -> ApiResult<()> {
+    let old = cx.realm.name.as_str();
+    if old == MASTER {
+        return Err(ApiError::bad_request("Can't rename master realm"));
+    }
+    whole_realm::check_characters(name)?;
+    if name.is_empty() {
+        return Err(ApiError::bad_request("Realm name cannot be empty"));
+    }
+    if let Some(master) = cx.store().realm(MASTER).await?
+        && let Some(client) = cx
+            .store()
+            .client(&master, &fresh::admin_client_id(old))
+            .await?
+    {
+        let renamed = ClientRepresentation {
+            client_id: Some(fresh::admin_client_id(name)),
+            name: Some(format!("{name} Realm")),
+            ..client.representation.clone()
+        };
+        batch.push(cx.store().update(&master.id, &renamed)?);
+        batch.touch(Touch::Realm(master.id.clone()));
+    }
+    for built_in in ["account", "account-console", "security-admin-console"] {
+        let Some(client) = cx.store().client(&cx.realm, built_in).await? else {
+            continue;
+        };
+        let moved = |uri: &String| {
+            uri.replace(&format!("/realms/{old}/"), &format!("/realms/{name}/"))
+                .replace(&format!("/admin/{old}/"), &format!("/admin/{name}/"))
+        };
+        let mut client = client.representation.clone();
+        client.base_url = client.base_url.as_ref().map(moved);
+        client.redirect_uris = client
+            .redirect_uris
+            .map(|uris| uris.iter().map(moved).collect());
+        batch.push(cx.store().update(&cx.realm.id, &client)?);
+    }
+    Ok(())
+}
+
+async fn delete(cx: Cx) -> ApiResult<StatusCode> {
+    cx.require(&[Right::MANAGE_REALM])?;
+    whole_realm::delete(&cx.services, &cx.realm).await?;
+    cx.changed();
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn partial_export(cx: Cx) -> ApiResult<Json<RealmRepresentation>> {
+    // An export of clients or groups shows what only who manages the realm may see together.
+    cx.require(&[Right::MANAGE_REALM])?;
+    let extent = Extent {
+        clients: cx.flag("exportClients"),
+        groups_and_roles: cx.flag("exportGroupsAndRoles"),
+        users: false,
+        secrets: false,
+    };
+    Ok(Json(export::whole(&cx.services, &cx.realm, extent).await?))
+}
+
+/// Events are logged and counted; they are not stored, so there are none to list.
+async fn no_events(cx: Cx) -> ApiResult<Json<Vec<Value>>> {
+    cx.require(&[Right::VIEW_EVENTS])?;
+    Ok(Json(Vec::new()))
+}
+
+async fn clear_events(cx: Cx) -> ApiResult<StatusCode> {
+    cx.require(&[Right::MANAGE_EVENTS])?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn events_config(cx: Cx) -> ApiResult<Json<RealmEventsConfigRepresentation>> {
+    cx.require(&[Right::VIEW_EVENTS])?;
+    let s = &cx.realm.settings;
+    Ok(Json(RealmEventsConfigRepresentation {
+        admin_events_details_enabled: s.admin_events_details_enabled,
+        admin_events_enabled: s.admin_events_enabled,
+        enabled_event_types: s.enabled_event_types.clone(),
+        events_enabled: s.events_enabled,
+        events_expiration: s.events_expiration,
+        events_listeners: s.events_listeners.clone(),
+    }))
+}
+
+async fn update_events_config(
+    cx: Cx,
+    given: Given<RealmEventsConfigRepresentation>,
+) -> ApiResult<StatusCode> {
+    cx.require(&[Right::MANAGE_EVENTS])?;
+    let new = merged(&cx.realm.settings, &given.json, &[])?;
+    store_settings(&cx, &new).await
+}
+
+async fn store_settings(cx: &Cx, new: &RealmRepresentation) -> ApiResult<StatusCode> {
+    let mut batch = Batch::new();
+    batch.push(cx.store().update_realm(new)?);
+    batch.touch(cx.touch_realm());
+    cx.commit(batch).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn locales(cx: Cx) -> ApiResult<Json<Vec<String>>> {
+    cx.require(&[Right::VIEW_REALM])?;
+    let texts = cx.realm.settings.localization_texts.iter().flatten();
+    Ok(Json(texts.map(|(locale, _)| locale.clone()).collect()))
+}
+
+fn texts_of<'a>(cx: &'a Cx, locale: &str) -> Option<&'a BTreeMap<String, String>> {
+    cx.realm.settings.localization_texts.as_ref()?.get(locale)
+}
+
+async fn locale(cx: Cx) -> ApiResult<Json<BTreeMap<String, String>>> {
+    cx.require(&[Right::VIEW_REALM])?;
+    Ok(Json(
+        texts_of(&cx, cx.param("locale"))
+            .cloned()
+            .unwrap_or_default(),
+    ))
+}
+
+async fn delete_locale(cx: Cx) -> ApiResult<StatusCode> {
+    cx.require(&[Right::MANAGE_REALM])?;
+    let mut new = cx.realm.settings.clone();
+    let texts = new.localization_texts.get_or_insert_default();
+    if texts.remove(cx.param("locale")).is_none() {
+        return Err(ApiError::not_found(
+            "No localization texts for this locale found",
+        ));
+    }
+    store_settings(&cx, &new).await
+}
+
+async fn text(cx: Cx) -> ApiResult<String> {
+    cx.require(&[Right::VIEW_REALM])?;
+    texts_of(&cx, cx.param("locale"))
+        .and_then(|t| t.get(cx.param("key")))
+        .cloned()
+        .ok_or_else(|| ApiError::not_found("Localization text not found"))
+}
+
+async fn set_text(cx: Cx, text: String) -> ApiResult<StatusCode> {
+    cx.require(&[Right::MANAGE_REALM])?;
+    let mut new = cx.realm.settings.clone();
+    new.localization_texts
+        .get_or_insert_default()
+        .entry(cx.param("locale").to_owned())
+        .or_default()
+        .insert(cx.param("key").to_owned(), text);
+    store_settings(&cx, &new).await
+}
+
+async fn delete_text(cx: Cx) -> ApiResult<StatusCode> {
+    cx.require(&[Right::MANAGE_REALM])?;
+    let mut new = cx.realm.settings.clone();
+    let removed = new
+        .localization_texts
+        .get_or_insert_default()
+        .get_mut(cx.param("locale"))
+        .and_then(|t| t.remove(cx.param("key")));
+    if removed.is_none() {
+        return Err(ApiError::not_found("Localization text not found"));
+    }
+    store_settings(&cx, &new).await
+}
+
+async fn client_policies(cx: Cx) -> ApiResult<Json<Value>> {
+    cx.require(&[Right::VIEW_REALM])?;
+    let stored = cx.realm.settings.client_policies.clone();
+    Ok(Json(stored.unwrap_or(json!({"policies": []}))))
+}
+
+async fn client_profiles(cx: Cx) -> ApiResult<Json<Value>> {
+    cx.require(&[Right::VIEW_REALM])?;
+    let stored = cx.realm.settings.client_profiles.clone();
+    Ok(Json(stored.unwrap_or(json!({"profiles": []}))))
+}

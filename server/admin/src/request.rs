@@ -1,0 +1,314 @@
+//! What every handler takes from a request: who, in which realm, with which rights, saying what.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Query, RawPathParams, Request};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, Method, StatusCode, header};
+use realmkeep_authn::Services;
+use realmkeep_events::{Event, EventType};
+use realmkeep_representations::strict;
+use realmkeep_store::documents::Page;
+use realmkeep_store::{Batch, Realm, Row, Store, Touch};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::actor::Actor;
+use crate::error::{ApiError, ApiResult};
+use crate::rights::{Right, Rights};
+
+/// An authenticated request below `/admin/realms/{realm}`.
+#[derive(Clone)]
+pub struct Cx {
+    pub services: Arc<Services>,
+    pub realm: Arc<Realm>,
+    pub actor: Actor,
+    pub rights: Rights,
+    params: HashMap<String, String>,
+    query: HashMap<String, String>,
+    audit: Audit,
+}
+
+/// What an admin event says about the request itself.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    pub method: Method,
+    pub path: String,
+    pub ip_address: String,
+}
+
+impl Cx {
+    pub fn store(&self) -> &Store {
+        &self.services.store
+    }
+
+    /// The path parameter, decoded.
+    pub fn param(&self, name: &str) -> &str {
+        self.params.get(name).map_or("", String::as_str)
+    }
+
+    pub fn has_param(&self, name: &str) -> bool {
+        self.params.contains_key(name)
+    }
+
+    /// The query parameter; empty counts as absent.
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query
+            .get(name)
+            .map(String::as_str)
+            .filter(|v| !v.is_empty())
+    }
+
+    /// A query parameter that is `true` or not.
+    pub fn flag(&self, name: &str) -> bool {
+        self.query(name)
+            .is_some_and(|v| v.eq_ignore_ascii_case("true"))
+    }
+
+    /// `first` and `max` of the query.
+    ///
+    /// # Errors
+    /// 400 when one is no number.
+    pub fn page(&self) -> ApiResult<Page> {
+        Ok(Page::new(self.number("first")?, self.number("max")?))
+    }
+
+    /// As [`Cx::page`], with a limit where none is asked for.
+    ///
+    /// # Errors
+    /// As [`Cx::page`].
+    pub fn page_or(&self, max: i64) -> ApiResult<Page> {
+        Ok(Page::new(
+            self.number("first")?,
+            Some(self.number("max")?.unwrap_or(max)),
+        ))
+    }
+
+    fn number(&self, name: &str) -> ApiResult<Option<i64>> {
+        self.query(name)
+            .map(|v| {
+                v.parse().map_err(|_| {
+                    ApiError::bad_request(format!("{name}: a whole number was expected"))
+                })
+            })
+            .transpose()
+    }
+
+    /// # Errors
+    /// 403 when the actor has none of these rights.
+    pub fn require(&self, any_of: &[Right]) -> ApiResult<()> {
+        if self.rights.has_any(any_of) {
+            return Ok(());
+        }
+        if self.audit.method != Method::GET {
+            self.services
+                .events
+                .emit(&self.event().failed("not_allowed"));
+        }
+        Err(ApiError::forbidden())
+    }
+
+    /// Commits the batch and reports the change.
+    ///
+    /// # Errors
+    /// As the store; nothing is written then.
+    pub async fn commit(&self, batch: Batch) -> ApiResult<Vec<Vec<Row>>> {
+        let rows = self.store().commit(batch).await?;
+        self.services.events.emit(&self.event());
+        Ok(rows)
+    }
+
+    /// Reports a change that was not a batch.
+    pub fn changed(&self) {
+        self.services.events.emit(&self.event());
+    }
+
+    pub fn touch_realm(&self) -> Touch {
+        Touch::Realm(self.realm.id.clone())
+    }
+
+    pub fn touch_user(&self, id: &str) -> Touch {
+        Touch::User(self.realm.id.clone(), id.to_owned())
+    }
+
+    pub fn touch_client(&self, client_id: &str) -> Touch {
+        Touch::Client(self.realm.id.clone(), client_id.to_owned())
+    }
+
+    /// 201 with the address of the new object: the request's own with `name` appended.
+    pub fn created(&self, name: &str) -> Response {
+        let path = self.audit.path.trim_end_matches('/');
+        let location = format!(
+            "{}{path}/{}",
+            self.services.base_url.as_str(),
+            path_segment(name)
+        );
+        (StatusCode::CREATED, [(header::LOCATION, location)]).into_response()
+    }
+
+    fn event(&self) -> Event {
+        self.audit.event(&self.realm.name, &self.actor)
+    }
+}
+
+impl Audit {
+    pub fn of(parts: &Parts) -> Self {
+        // Nested routers see a shortened path.
+        let path = parts
+            .extensions
+            .get::<axum::extract::OriginalUri>()
+            .map_or_else(|| parts.uri.path(), |uri| uri.0.path());
+        Self {
+            method: parts.method.clone(),
+            path: path.to_owned(),
+            ip_address: parts
+                .extensions
+                .get::<ConnectInfo<SocketAddr>>()
+                .map(|c| c.0.ip().to_string())
+                .unwrap_or_default(),
+        }
+    }
+
+    pub fn event(&self, realm: &str, actor: &Actor) -> Event {
+        let operation = match self.method {
+            Method::POST => "CREATE",
+            Method::PUT => "UPDATE",
+            Method::DELETE => "DELETE",
+            _ => "ACTION",
+        };
+        let actor_client = actor.client.representation.client_id.as_deref();
+        Event::new(EventType::AdminChange, realm, &self.ip_address)
+            .user(actor.subject.user.id.as_deref().unwrap_or_default())
+            .client(actor_client.unwrap_or_default())
+            .detail("auth_realm", actor.realm.name.as_str())
+            .detail("operation", operation)
+            .detail("resource_path", self.path.as_str())
+    }
+}
+
+impl FromRequestParts<Arc<Services>> for Cx {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        services: &Arc<Services>,
+    ) -> Result<Self, ApiError> {
+        let actor = Actor::authenticate(services, &parts.headers).await?;
+        let raw = RawPathParams::from_request_parts(parts, services)
+            .await
+            .map_err(|_| ApiError::not_found("HTTP 404 Not Found"))?;
+        let params: HashMap<String, String> = raw
+            .iter()
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .collect();
+        let Query(query) = Query::<HashMap<String, String>>::from_request_parts(parts, services)
+            .await
+            .map_err(|_| ApiError::bad_request("the query string cannot be read"))?;
+        let name = params.get("realm").map_or("", String::as_str);
+        // Who has no rights anywhere must not learn which realms exist.
+        let realm = match services.store.realm(name).await? {
+            Some(realm) => realm,
+            None if actor.realm.name == realmkeep_model::fresh::MASTER => {
+                return Err(ApiError::not_found("Realm not found."));
+            }
+            None => return Err(ApiError::forbidden()),
+        };
+        let rights = actor.rights_in(services, &realm).await?;
+        if rights.is_empty() {
+            return Err(ApiError::forbidden());
+        }
+        Ok(Self {
+            services: services.clone(),
+            realm,
+            actor,
+            rights,
+            params,
+            query,
+            audit: Audit::of(parts),
+        })
+    }
+}
+
+/// A JSON body as it was sent and as what it means; unknown fields are refused by path.
+#[derive(Debug)]
+pub struct Given<T> {
+    pub value: T,
+    pub json: Value,
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Given<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let json = json_body(request, state)
+            .await?
+            .ok_or_else(|| ApiError::bad_request("a JSON body was expected"))?;
+        let value = strict::refuse_unknown(&json)?;
+        Ok(Self { value, json })
+    }
+}
+
+/// A JSON body that may be missing.
+#[derive(Debug)]
+pub struct MaybeGiven<T>(pub Option<T>);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MaybeGiven<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        match json_body(request, state).await? {
+            None => Ok(Self(None)),
+            Some(json) => Ok(Self(Some(strict::refuse_unknown(&json)?))),
+        }
+    }
+}
+
+async fn json_body<S: Send + Sync>(request: Request, state: &S) -> ApiResult<Option<Value>> {
+    let is_json = is_json(request.headers());
+    let body = Bytes::from_request(request, state)
+        .await
+        .map_err(|e| ApiError::error(e.status(), e.body_text()))?;
+    if body.is_empty() {
+        return Ok(None);
+    }
+    if !is_json {
+        return Err(ApiError::error(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "The content-type header value must be application/json",
+        ));
+    }
+    serde_json::from_slice(&body)
+        .map(Some)
+        .map_err(|e| ApiError::bad_request(format!("the body is not JSON: {e}")))
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .and_then(|v| v.split(';').next())
+        .is_some_and(|v| v.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// A new object's id.
+pub fn new_id() -> String {
+    Uuid::new_v4().to_string()
+}
+
+fn path_segment(name: &str) -> String {
+    // Everything that is not unreserved (RFC 3986 section 2.3).
+    let mut out = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}

@@ -1,0 +1,213 @@
+//! What has no handler: parts of the Admin API that come later are named, anything else is not found.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use http::request::Parts;
+use http::{Method, StatusCode};
+use realmkeep_authn::Services;
+
+use crate::actor::Actor;
+use crate::error::ApiError;
+
+/// Path segments below a realm, and the capability that they belong to. `*` is any one segment.
+const LATER: &[(&[&str], &str)] = &[
+    (&["attack-detection"], "brute force detection"),
+    (&["authentication"], "changing authentication flows"),
+    (
+        &["client-description-converter"],
+        "client description conversion",
+    ),
+    (&["client-policies"], "client policies"),
+    (&["client-registration-policy"], "client registration"),
+    (&["client-templates"], "client templates; use client-scopes"),
+    (&["client-types"], "client types"),
+    (&["clients-initial-access"], "client registration"),
+    (&["clients", "*", "authz"], "authorization services"),
+    (
+        &["clients", "*", "certificates"],
+        "client certificates and keys",
+    ),
+    (
+        &["clients", "*", "client-secret", "rotated"],
+        "client secret rotation",
+    ),
+    (&["clients", "*", "evaluate-scopes"], "scope evaluation"),
+    (
+        &["clients", "*", "installation"],
+        "client installation files",
+    ),
+    (
+        &["clients", "*", "management"],
+        "fine-grained admin permissions",
+    ),
+    (&["clients", "*", "nodes"], "cluster nodes of clients"),
+    (
+        &["clients", "*", "registration-access-token"],
+        "client registration",
+    ),
+    (
+        &["clients", "*", "test-nodes-available"],
+        "cluster nodes of clients",
+    ),
+    (
+        &["components", "*", "sub-component-types"],
+        "sub-components",
+    ),
+    (&["credential-registrators"], "credential registration"),
+    (
+        &["groups", "*", "management"],
+        "fine-grained admin permissions",
+    ),
+    (
+        &["identity-provider", "import-config"],
+        "import of identity provider metadata",
+    ),
+    (
+        &["identity-provider", "upload-certificate"],
+        "identity provider certificates",
+    ),
+    (
+        &["identity-provider", "instances", "*", "export"],
+        "identity brokering",
+    ),
+    (
+        &["identity-provider", "instances", "*", "management"],
+        "fine-grained admin permissions",
+    ),
+    (
+        &["identity-provider", "instances", "*", "mapper-types"],
+        "identity brokering",
+    ),
+    (
+        &["identity-provider", "instances", "*", "reload-keys"],
+        "identity brokering",
+    ),
+    (&["ldap-server-capabilities"], "user federation"),
+    (
+        &["localization", "*"],
+        "upload of localization files; put single texts",
+    ),
+    (&["organizations"], "organizations"),
+    (
+        &["roles", "*", "management"],
+        "fine-grained admin permissions",
+    ),
+    (
+        &["roles-by-id", "*", "management"],
+        "fine-grained admin permissions",
+    ),
+    (
+        &["clients", "*", "roles", "*", "management"],
+        "fine-grained admin permissions",
+    ),
+    (&["ssf"], "shared signals"),
+    (&["testLDAPConnection"], "user federation"),
+    (&["testSMTPConnection"], "sending e-mail"),
+    (&["ui-ext"], "the admin console"),
+    (&["user-storage"], "user federation"),
+    (
+        &["users-management-permissions"],
+        "fine-grained admin permissions",
+    ),
+    (
+        &["users", "*", "configured-user-storage-credential-types"],
+        "user federation",
+    ),
+    (&["users", "*", "consents"], "consent"),
+    (
+        &["users", "*", "credentials", "*", "moveAfter"],
+        "ordering of credentials",
+    ),
+    (
+        &["users", "*", "credentials", "*", "moveToFirst"],
+        "ordering of credentials",
+    ),
+    (
+        &["users", "*", "credentials", "*", "userLabel"],
+        "labels of credentials",
+    ),
+    (
+        &["users", "*", "disable-credential-types"],
+        "disabling credential types",
+    ),
+    (&["users", "*", "execute-actions-email"], "sending e-mail"),
+    (&["users", "*", "federated-identity"], "identity brokering"),
+    (&["users", "*", "impersonation"], "impersonation"),
+    (&["users", "*", "reset-password-email"], "sending e-mail"),
+    (&["users", "*", "send-verify-email"], "sending e-mail"),
+    (&["users", "*", "vc"], "verifiable credentials"),
+    (&["workflows"], "workflows"),
+    (&["clear-crl-cache"], "clearing of caches"),
+    (&["clear-keys-cache"], "clearing of caches"),
+    (&["clear-realm-cache"], "clearing of caches"),
+    (&["clear-user-cache"], "clearing of caches"),
+];
+
+/// # Errors
+/// Always: 401 to strangers, 501 with the name of the capability, or 404.
+pub async fn fallback(State(services): State<Arc<Services>>, parts: Parts) -> ApiError {
+    let path = parts.uri.path();
+    if !path.starts_with("/admin/realms") {
+        return ApiError::not_found("HTTP 404 Not Found");
+    }
+    if let Err(e) = Actor::authenticate(&services, &parts.headers).await {
+        return e;
+    }
+    let below = path.split('/').skip_while(|s| *s != "realms").skip(2);
+    let segments: Vec<&str> = below.filter(|s| !s.is_empty()).collect();
+    match capability(&segments) {
+        Some(name) => ApiError::not_supported(name),
+        None => ApiError::not_found("HTTP 404 Not Found"),
+    }
+}
+
+fn capability(segments: &[&str]) -> Option<&'static str> {
+    LATER
+        .iter()
+        .find(|(prefix, _)| {
+            segments.len() >= prefix.len()
+                && prefix
+                    .iter()
+                    .zip(segments)
+                    .all(|(wanted, segment)| *wanted == "*" || wanted == segment)
+        })
+        .map(|(_, name)| *name)
+}
+
+/// A path that is known, with another method: some methods come later, others never.
+pub async fn method_not_allowed(State(services): State<Arc<Services>>, parts: Parts) -> ApiError {
+    if parts.method != Method::OPTIONS
+        && let Err(e) = Actor::authenticate(&services, &parts.headers).await
+    {
+        return e;
+    }
+    let flows = parts.uri.path().contains("/authentication/");
+    if flows && parts.method != Method::PATCH {
+        return ApiError::not_supported("changing authentication flows");
+    }
+    ApiError::error(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "HTTP 405 Method Not Allowed",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::capability;
+
+    #[test]
+    fn capabilities_are_found_by_prefix() {
+        assert_eq!(
+            capability(&["organizations", "x", "members"]),
+            Some("organizations")
+        );
+        assert_eq!(
+            capability(&["users", "1", "impersonation"]),
+            Some("impersonation")
+        );
+        assert_eq!(capability(&["users", "1", "nope"]), None);
+        assert_eq!(capability(&["nope"]), None);
+        assert_eq!(capability(&[]), None);
+    }
+}

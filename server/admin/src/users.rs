@@ -1,0 +1,584 @@
+//! Users, their credentials, groups and sessions.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::response::Response;
+use axum::routing::{delete, get, post, put};
+use axum::{Json, Router};
+use http::StatusCode;
+use realmkeep_authn::Services;
+use realmkeep_representations::{
+    CredentialRepresentation, FederatedIdentityRepresentation, GroupRepresentation,
+    UserRepresentation,
+};
+use realmkeep_store::documents::Page;
+use realmkeep_store::users::UserSearch;
+use realmkeep_store::{Batch, Store};
+use serde_json::{Value, json};
+
+use crate::clients::attribute_query;
+use crate::error::{ApiError, ApiResult};
+use crate::grants;
+use crate::merge::merged;
+use crate::names::Names;
+use crate::request::{Cx, Given};
+use crate::rights::Right;
+use crate::{groups, profile, role_mappings, sessions, steps};
+
+pub const VIEW: &[Right] = &[Right::VIEW_USERS];
+pub const MANAGE: &[Right] = &[Right::MANAGE_USERS];
+
+/// Users answered where no number is asked for.
+const DEFAULT_PAGE: i64 = 100;
+
+pub fn routes() -> Router<Arc<Services>> {
+    Router::new()
+        .route("/", get(list).post(create))
+        .route("/count", get(count))
+        .route("/profile", get(profile::read).put(profile::update))
+        .route("/profile/metadata", get(profile::metadata))
+        .route("/{user}", get(read).put(update).delete(remove))
+        .route("/{user}/reset-password", put(reset_password))
+        .route("/{user}/credentials", get(list_credentials))
+        .route(
+            "/{user}/credentials/{credential}",
+            delete(delete_credential),
+        )
+        .route("/{user}/groups", get(list_groups))
+        .route("/{user}/groups/count", get(count_groups))
+        .route("/{user}/groups/{group}", put(join).delete(leave))
+        .route("/{user}/sessions", get(sessions::of_user))
+        .route(
+            "/{user}/offline-sessions/{client}",
+            get(sessions::no_offline_of_user),
+        )
+        .route("/{user}/logout", post(sessions::logout_user))
+        .route("/{user}/federated-identity", get(federated_identities))
+        .route("/{user}/unmanagedAttributes", get(unmanaged_attributes))
+        .nest("/{user}/role-mappings", role_mappings::user_routes())
+}
+
+/// As the Admin API shows it.
+pub fn shown(mut user: UserRepresentation, cx: &Cx) -> UserRepresentation {
+    let manage = cx.rights.has(Right::MANAGE_USERS);
+    user.totp.get_or_insert(false);
+    user.disableable_credential_types.get_or_insert_default();
+    user.attributes = user.attributes.filter(|a| !a.is_empty());
+    user.access = Some(
+        [
+            ("view", true),
+            ("manage", manage),
+            ("manageGroupMembership", manage),
+            ("mapRoles", manage),
+            ("resetPassword", manage),
+            ("impersonate", false),
+        ]
+        .into_iter()
+        .map(|(k, v)| (k.to_owned(), v))
+        .collect(),
+    );
+    user
+}
+
+/// The user in the request's path.
+///
+/// # Errors
+/// 404 when the realm has none with this id.
+pub async fn here(cx: &Cx) -> ApiResult<UserRepresentation> {
+    cx.store()
+        .find_user(&cx.realm.id, cx.param("user"))
+        .await?
+        .ok_or_else(|| ApiError::not_found("User not found"))
+}
+
+/// The user in the request's path, for a change: who could act as this user must not gain by it.
+///
+/// # Errors
+/// 404, or 403 when the user has rights that the actor lacks.
+pub async fn here_to_manage(cx: &Cx) -> ApiResult<UserRepresentation> {
+    cx.require(MANAGE)?;
+    let user = here(cx).await?;
+    require_within_rights(cx, user.id.as_deref().unwrap_or_default()).await?;
+    Ok(user)
+}
+
+/// # Errors
+/// 403 when the user has administration rights that the actor lacks.
+pub async fn require_within_rights(cx: &Cx, user_id: &str) -> ApiResult<()> {
+    if exceeds_rights(cx, user_id).await? {
+        return Err(ApiError::exceeds(
+            "this account has administration rights that you do not have yourself",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether the user has administration rights that the actor lacks.
+///
+/// # Errors
+/// When the database fails.
+pub async fn exceeds_rights(cx: &Cx, user_id: &str) -> ApiResult<bool> {
+    let Some(subject) = cx.store().subject(&cx.realm, user_id).await? else {
+        return Ok(false);
+    };
+    let roles = subject.roles.iter().cloned();
+    Ok(grants::exceeding(cx, roles).await?.is_some())
+}
+
+/// The id of the client whose service account this is.
+async fn service_client(cx: &Cx, user: &UserRepresentation) -> ApiResult<Option<String>> {
+    let Some(client_id) = &user.service_account_client_id else {
+        return Ok(None);
+    };
+    let client = cx.store().client(&cx.realm, client_id).await?;
+    Ok(client.and_then(|c| c.representation.id.clone()))
+}
+
+/// Replaces the user in the batch.
+///
+/// # Errors
+/// When it cannot be written.
+pub async fn push_update(cx: &Cx, batch: &mut Batch, user: &UserRepresentation) -> ApiResult<()> {
+    let client = service_client(cx, user).await?;
+    batch.push(
+        cx.store()
+            .update_user(&cx.realm.id, user, client.as_deref())?,
+    );
+    batch.touch(cx.touch_user(user.id.as_deref().unwrap_or_default()));
+    Ok(())
+}
+
+async fn list(cx: Cx) -> ApiResult<Json<Vec<UserRepresentation>>> {
+    cx.require(&[Right::VIEW_USERS, Right::QUERY_USERS])?;
+    if !cx.rights.has(Right::VIEW_USERS) {
+        return Ok(Json(Vec::new()));
+    }
+    let found = find(&cx, cx.page_or(DEFAULT_PAGE)?).await?;
+    let brief = cx.flag("briefRepresentation");
+    Ok(Json(
+        found
+            .into_iter()
+            .map(|mut user| {
+                if brief {
+                    user.attributes = None;
+                }
+                shown(user, &cx)
+            })
+            .collect(),
+    ))
+}
+
+async fn count(cx: Cx) -> ApiResult<Json<i64>> {
+    cx.require(&[Right::VIEW_USERS, Right::QUERY_USERS])?;
+    if !cx.rights.has(Right::VIEW_USERS) {
+        return Ok(Json(0));
+    }
+    let filter = Filter::of(&cx)?;
+    if filter.only_database() {
+        return Ok(Json(
+            cx.store().count_users(&cx.realm.id, &filter.search).await?,
+        ));
+    }
+    let found = find(&cx, Page::ALL).await?;
+    Ok(Json(i64::try_from(found.len()).unwrap_or(i64::MAX)))
+}
+
+/// What of a search the database answers, and what is left to do in memory.
+struct Filter {
+    search: UserSearch,
+    id: Option<String>,
+    /// Further words, all of which must be found.
+    words: Vec<String>,
+    attributes: Vec<(String, String)>,
+    email_verified: Option<bool>,
+}
+
+impl Filter {
+    fn of(cx: &Cx) -> ApiResult<Self> {
+        let boolean = |name: &str| -> ApiResult<Option<bool>> {
+            cx.query(name)
+                .map(|v| match v.to_lowercase().as_str() {
+                    "true" => Ok(true),
+                    "false" => Ok(false),
+                    _ => Err(ApiError::bad_request(format!(
+                        "{name}: true or false was expected"
+                    ))),
+                })
+                .transpose()
+        };
+        let text = |name: &str| cx.query(name).map(str::to_owned);
+        let mut id = None;
+        let mut words: Vec<String> = Vec::new();
+        let mut exact = cx.flag("exact");
+        if let Some(search) = cx.query("search") {
+            if let Some(wanted) = search.strip_prefix("id:") {
+                id = Some(wanted.trim().to_owned());
+            } else if let Some(quoted) = search.strip_prefix('"').and_then(|s| s.strip_suffix('"'))
+            {
+                exact = true;
+                words.push(quoted.to_owned());
+            } else {
+                words.extend(
+                    search
+                        .split_whitespace()
+                        .map(|w| w.trim_matches('*').to_owned())
+                        .filter(|w| !w.is_empty()),
+                );
+            }
+        }
+        let anywhere = (!words.is_empty()).then(|| words.remove(0));
+        Ok(Self {
+            search: UserSearch {
+                anywhere,
+                username: text("username"),
+                email: text("email"),
+                first_name: text("firstName"),
+                last_name: text("lastName"),
+                enabled: boolean("enabled")?,
+                exact,
+            },
+            id,
+            words,
+            attributes: attribute_query(cx.query("q")),
+            email_verified: boolean("emailVerified")?,
+        })
+    }
+
+    fn only_database(&self) -> bool {
+        self.id.is_none()
+            && self.words.is_empty()
+            && self.attributes.is_empty()
+            && self.email_verified.is_none()
+    }
+
+    fn matches(&self, user: &UserRepresentation) -> bool {
+        let contains = |part: &Option<String>, word: &str| {
+            part.as_ref()
+                .is_some_and(|p| p.to_lowercase().contains(&word.to_lowercase()))
+        };
+        self.words.iter().all(|word| {
+            contains(&user.username, word)
+                || contains(&user.email, word)
+                || contains(&user.first_name, word)
+                || contains(&user.last_name, word)
+        }) && self.attributes.iter().all(|(key, value)| {
+            user.attributes
+                .as_ref()
+                .and_then(|a| a.get(key))
+                .is_some_and(|values| values.contains(value))
+        }) && self
+            .email_verified
+            .is_none_or(|wanted| user.email_verified.unwrap_or(false) == wanted)
+    }
+}
+
+async fn find(cx: &Cx, page: Page) -> ApiResult<Vec<UserRepresentation>> {
+    let filter = Filter::of(cx)?;
+    if let Some(id) = &filter.id {
+        return Ok(cx
+            .store()
+            .find_user(&cx.realm.id, id)
+            .await?
+            .into_iter()
+            .collect());
+    }
+    if filter.only_database() {
+        return Ok(cx
+            .store()
+            .search_users(&cx.realm.id, &filter.search, page)
+            .await?);
+    }
+    let all = cx
+        .store()
+        .search_users(&cx.realm.id, &filter.search, Page::ALL)
+        .await?;
+    Ok(all
+        .into_iter()
+        .filter(|user| filter.matches(user))
+        .skip(usize::try_from(page.first).unwrap_or(0))
+        .take(usize::try_from(page.max).unwrap_or(usize::MAX))
+        .collect())
+}
+
+async fn create(cx: Cx, given: Given<UserRepresentation>) -> ApiResult<Response> {
+    cx.require(MANAGE)?;
+    let mut user = given.value;
+    if cx.realm.settings.registration_email_as_username == Some(true) {
+        user.username.clone_from(&user.email);
+    }
+    if user.username.as_deref().unwrap_or_default().is_empty() {
+        return Err(ApiError::bad_request("User name is missing"));
+    }
+    // Roles are given where granting is checked; names of groups are given by path.
+    user.realm_roles = None;
+    user.client_roles = None;
+    user.application_roles = None;
+    user.service_account_client_id = None;
+    profile::check(&user)?;
+    require_free(&cx, None, &user).await?;
+    let names = Names::load(cx.store(), &cx.realm).await?;
+    for path in user.groups.iter().flatten() {
+        if let Some(id) = names.groups.get(path) {
+            groups::require_joinable(&cx, id).await?;
+        }
+    }
+    if user.groups.as_ref().is_some_and(Vec::is_empty) {
+        user.groups = None;
+    }
+    let mut batch = Batch::new();
+    let id = steps::add_user(&cx.services, &mut batch, &names, &user).await?;
+    cx.commit(batch).await?;
+    Ok(cx.created(&id))
+}
+
+/// # Errors
+/// 409 when another user has the username or, where they must be unique, the e-mail address.
+async fn require_free(cx: &Cx, id: Option<&str>, user: &UserRepresentation) -> ApiResult<()> {
+    let taken = |other: Option<UserRepresentation>| other.is_some_and(|o| o.id.as_deref() != id);
+    let username = user.username.as_deref().unwrap_or_default();
+    let same_name = cx.store().find_user_named(&cx.realm.id, username).await?;
+    let settings = &cx.realm.settings;
+    if taken(same_name) {
+        return Err(ApiError::conflict("User exists with same username"));
+    }
+    if let Some(email) = user.email.as_deref().filter(|e| !e.is_empty()) {
+        let same_email = cx.store().find_user_by_email(&cx.realm.id, email).await?;
+        if settings.duplicate_emails_allowed != Some(true) && taken(same_email) {
+            return Err(ApiError::conflict("User exists with same email"));
+        }
+        // Logging in by e-mail must not find the user whose username it is.
+        let named_so = cx.store().find_user_named(&cx.realm.id, email).await?;
+        if settings.login_with_email_allowed != Some(false) && taken(named_so) {
+            return Err(ApiError::conflict("User exists with same email"));
+        }
+    }
+    Ok(())
+}
+
+async fn read(cx: Cx) -> ApiResult<Json<UserRepresentation>> {
+    cx.require(VIEW)?;
+    let mut user = here(&cx).await?;
+    let credentials = cx.store().credentials(cx.param("user")).await?;
+    user.totp = Some(
+        credentials
+            .iter()
+            .any(|c| c.r#type.as_deref() == Some("otp")),
+    );
+    Ok(Json(shown(user, &cx)))
+}
+
+async fn update(cx: Cx, given: Given<UserRepresentation>) -> ApiResult<StatusCode> {
+    let old = here_to_manage(&cx).await?;
+    let mut new = steps::stored_user(&merged(&old, &given.json, &[])?);
+    new.id.clone_from(&old.id);
+    new.created_timestamp = old.created_timestamp;
+    new.service_account_client_id
+        .clone_from(&old.service_account_client_id);
+    new.username = new.username.map(|u| u.to_lowercase());
+    if cx.realm.settings.registration_email_as_username == Some(true)
+        && given.value.email.is_some()
+        && old.service_account_client_id.is_none()
+    {
+        new.username.clone_from(&new.email);
+    } else if new.username != old.username
+        && (cx.realm.settings.edit_username_allowed != Some(true)
+            || old.service_account_client_id.is_some())
+    {
+        return Err(profile::read_only("username"));
+    }
+    if new.username.as_deref().unwrap_or_default().is_empty() {
+        return Err(ApiError::bad_request("User name is missing"));
+    }
+    if old.service_account_client_id.is_none() {
+        profile::check(&new)?;
+    }
+    require_free(&cx, new.id.as_deref(), &new).await?;
+    let mut batch = Batch::new();
+    for (index, credential) in given.value.credentials.iter().flatten().enumerate() {
+        if credential.value.is_none() {
+            continue;
+        }
+        let stored = steps::credential_to_store(&cx.services, credential)
+            .await
+            .map_err(|e| e.at(&format!("credentials[{index}]")))?;
+        if credential.temporary == Some(true) {
+            new.required_actions = Some(steps::stored_actions(&new, "UPDATE_PASSWORD"));
+        }
+        let id = cx.param("user");
+        batch.push(Store::delete_credentials(id, "password"));
+        batch.push(cx.store().insert_credential(id, &stored)?);
+    }
+    push_update(&cx, &mut batch, &new).await?;
+    cx.commit(batch).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn remove(cx: Cx) -> ApiResult<StatusCode> {
+    let user = here_to_manage(&cx).await?;
+    if let Some(client) = &user.service_account_client_id {
+        return Err(ApiError::bad_request(format!(
+            "this is the service account of the client '{client}'; switch it off there"
+        )));
+    }
+    let id = user.id.unwrap_or_default();
+    let mut batch = Batch::new();
+    batch.push(Store::delete_user(&cx.realm.id, &id));
+    batch.touch(cx.touch_user(&id));
+    cx.commit(batch).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn reset_password(cx: Cx, given: Given<CredentialRepresentation>) -> ApiResult<StatusCode> {
+    let mut user = here_to_manage(&cx).await?;
+    let credential = given.value;
+    let empty = credential
+        .value
+        .as_ref()
+        .is_none_or(|v| v.expose().is_empty());
+    if empty {
+        return Err(ApiError::bad_request("Empty password not allowed"));
+    }
+    if !matches!(credential.r#type.as_deref(), None | Some("password")) {
+        return Err(ApiError::bad_request(
+            "type: only a password can be set here",
+        ));
+    }
+    let stored = steps::credential_to_store(
+        &cx.services,
+        &CredentialRepresentation {
+            id: None,
+            r#type: Some("password".to_owned()),
+            ..credential.clone()
+        },
+    )
+    .await?;
+    let id = user.id.clone().unwrap_or_default();
+    user.required_actions = Some(if credential.temporary == Some(true) {
+        steps::stored_actions(&user, "UPDATE_PASSWORD")
+    } else {
+        let mut actions = user.required_actions.clone().unwrap_or_default();
+        actions.retain(|a| a != "UPDATE_PASSWORD");
+        actions
+    });
+    let mut batch = Batch::new();
+    batch.push(Store::delete_credentials(&id, "password"));
+    batch.push(cx.store().insert_credential(&id, &stored)?);
+    push_update(&cx, &mut batch, &user).await?;
+    cx.commit(batch).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn list_credentials(cx: Cx) -> ApiResult<Json<Vec<CredentialRepresentation>>> {
+    cx.require(VIEW)?;
+    let user = here(&cx).await?;
+    let credentials = cx
+        .store()
+        .credentials(user.id.as_deref().unwrap_or_default())
+        .await?;
+    Ok(Json(
+        credentials
+            .into_iter()
+            .map(|c| CredentialRepresentation {
+                secret_data: None,
+                value: None,
+                ..c
+            })
+            .collect(),
+    ))
+}
+
+async fn delete_credential(cx: Cx) -> ApiResult<StatusCode> {
+    let user = here_to_manage(&cx).await?;
+    let id = user.id.unwrap_or_default();
+    let credentials = cx.store().credentials(&id).await?;
+    let wanted = cx.param("credential");
+    if !credentials.iter().any(|c| c.id.as_deref() == Some(wanted)) {
+        return Err(ApiError::not_found("Credential not found"));
+    }
+    let mut batch = Batch::new();
+    batch.push(Store::delete_credential(&id, wanted));
+    batch.touch(cx.touch_user(&id));
+    cx.commit(batch).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn list_groups(cx: Cx) -> ApiResult<Json<Vec<GroupRepresentation>>> {
+    cx.require(VIEW)?;
+    let user = here(&cx).await?;
+    let ids = cx
+        .store()
+        .groups_of_user(user.id.as_deref().unwrap_or_default())
+        .await?;
+    let search = cx.query("search").map(str::to_lowercase);
+    let page = cx.page()?;
+    let full = cx
+        .query("briefRepresentation")
+        .is_some_and(|v| v.eq_ignore_ascii_case("false"));
+    let mut found: Vec<GroupRepresentation> = ids
+        .iter()
+        .filter_map(|id| cx.realm.groups.get(id))
+        .filter(|g| {
+            let name = g.name.as_deref().unwrap_or_default().to_lowercase();
+            search.as_ref().is_none_or(|s| name.contains(s))
+        })
+        .map(|g| groups::shown_flat(&cx, g, !full))
+        .collect();
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Json(
+        found
+            .into_iter()
+            .skip(usize::try_from(page.first).unwrap_or(0))
+            .take(usize::try_from(page.max).unwrap_or(usize::MAX))
+            .collect(),
+    ))
+}
+
+async fn count_groups(cx: Cx) -> ApiResult<Json<Value>> {
+    cx.require(VIEW)?;
+    let user = here(&cx).await?;
+    let ids = cx
+        .store()
+        .groups_of_user(user.id.as_deref().unwrap_or_default())
+        .await?;
+    Ok(Json(json!({ "count": ids.len() })))
+}
+
+async fn join(cx: Cx) -> ApiResult<StatusCode> {
+    change_group(cx, Store::join_group).await
+}
+
+async fn leave(cx: Cx) -> ApiResult<StatusCode> {
+    change_group(cx, Store::leave_group).await
+}
+
+async fn change_group(
+    cx: Cx,
+    step: fn(&str, &str) -> realmkeep_store::Step,
+) -> ApiResult<StatusCode> {
+    let user = here_to_manage(&cx).await?;
+    let group = cx.param("group");
+    if !cx.realm.groups.contains_key(group) {
+        return Err(ApiError::not_found("Group not found"));
+    }
+    groups::require_joinable(&cx, group).await?;
+    let id = user.id.unwrap_or_default();
+    let mut batch = Batch::new();
+    batch.push(step(&id, group));
+    batch.touch(cx.touch_user(&id));
+    cx.commit(batch).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Links to identity providers come with brokering; until then nobody has any.
+async fn federated_identities(cx: Cx) -> ApiResult<Json<Vec<FederatedIdentityRepresentation>>> {
+    cx.require(VIEW)?;
+    let user = here(&cx).await?;
+    Ok(Json(user.federated_identities.unwrap_or_default()))
+}
+
+async fn unmanaged_attributes(cx: Cx) -> ApiResult<Json<BTreeMap<String, Vec<String>>>> {
+    cx.require(VIEW)?;
+    let user = here(&cx).await?;
+    Ok(Json(user.attributes.unwrap_or_default()))
+}

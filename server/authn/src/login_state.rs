@@ -1,0 +1,237 @@
+//! A login under way. Nothing of it is in the database before somebody submits a credential.
+//!
+//! The authorization request travels sealed in the form's address, so that any number of tabs can
+//! be open; it opens only in the browser that it was given to, which a sealed cookie names.
+
+use realmkeep_store::single_use::Space;
+use realmkeep_store::{Realm, Step, Store, StoreError};
+use serde::{Deserialize, Serialize};
+
+use crate::{Services, random};
+
+/// Name of the cookie that names a browser.
+pub const BROWSER_COOKIE: &str = "AUTH_SESSION";
+/// Name of the cookie that names the session a browser is signed in to.
+pub const IDENTITY_COOKIE: &str = "KEYCLOAK_IDENTITY";
+
+/// Names the step of the flow that shows the form.
+const EXECUTION: &str = "auth-username-password-form";
+
+/// Keycloak's default where a realm is silent, in seconds.
+const LOGIN_LIFESPAN: i64 = 1_800;
+
+/// What an authorization request asks for, after its client and redirect URI were found right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorizationRequest {
+    /// The clientId.
+    #[serde(rename = "c")]
+    pub client_id: String,
+    #[serde(rename = "r")]
+    pub redirect_uri: String,
+    #[serde(rename = "m")]
+    pub response_mode: ResponseMode,
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// Requested and allowed scope, space separated.
+    #[serde(rename = "o")]
+    pub scope: String,
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
+    pub code_challenge: Option<String>,
+    /// `S256` or `plain`.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub code_challenge_method: Option<String>,
+    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
+    pub login_hint: Option<String>,
+    /// The user who must prove again who they are (`prompt=login`, `max_age`), by session.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub reauthenticate: Option<String>,
+}
+
+/// How the answer gets to the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ResponseMode {
+    #[serde(rename = "q")]
+    Query,
+    #[serde(rename = "f")]
+    Fragment,
+    #[serde(rename = "p")]
+    FormPost,
+}
+
+/// One shown form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginState {
+    #[serde(rename = "q")]
+    pub request: AuthorizationRequest,
+    /// Seconds since 1970.
+    #[serde(rename = "i")]
+    pub issued: i64,
+}
+
+/// The parts of the form's address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormKeys {
+    /// Counts once.
+    pub session_code: String,
+    pub execution: String,
+    pub client_id: String,
+    pub tab_id: String,
+    /// The sealed [`LoginState`].
+    pub client_data: String,
+}
+
+/// Why a submitted form is not one of ours.
+#[derive(Debug, PartialEq, Eq)]
+pub enum FormError {
+    /// Changed, of another realm, client or tab, or given to another browser.
+    NotOurs,
+    /// Shown too long ago; the request is still known.
+    Expired(Box<AuthorizationRequest>),
+}
+
+/// What the browser cookie holds.
+#[derive(Serialize, Deserialize)]
+struct Browser {
+    b: String,
+}
+
+/// A browser, by the random name in its cookie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrowserId(String);
+
+impl BrowserId {
+    pub fn new() -> Self {
+        Self(random::token(16))
+    }
+
+    /// From the cookie's value.
+    pub fn open(services: &Services, realm: &Realm, cookie: &str) -> Option<Self> {
+        let browser: Browser = services.cookies.open(&["browser", &realm.id], cookie)?;
+        Some(Self(browser.b))
+    }
+
+    /// As the cookie's value.
+    ///
+    /// # Errors
+    /// When the cryptographic library refuses.
+    pub fn seal(
+        &self,
+        services: &Services,
+        realm: &Realm,
+    ) -> Result<String, realmkeep_keys::KeysError> {
+        let browser = Browser { b: self.0.clone() };
+        services.cookies.seal(&["browser", &realm.id], &browser)
+    }
+}
+
+impl Default for BrowserId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Makes the address of a fresh form for the request.
+///
+/// # Errors
+/// When the cryptographic library refuses.
+pub fn new_form(
+    services: &Services,
+    realm: &Realm,
+    browser: &BrowserId,
+    request: AuthorizationRequest,
+    tab_id: Option<String>,
+) -> Result<FormKeys, realmkeep_keys::KeysError> {
+    let mut keys = FormKeys {
+        session_code: random::token(32),
+        execution: EXECUTION.to_owned(),
+        client_id: request.client_id.clone(),
+        tab_id: tab_id.unwrap_or_else(|| random::token(8)),
+        client_data: String::new(),
+    };
+    let state = LoginState {
+        request,
+        issued: services.clock.now(),
+    };
+    let context = context(realm, browser, &keys);
+    keys.client_data = services.cookies.seal(&context, &state)?;
+    Ok(keys)
+}
+
+/// The step by which a form counts: in the batch of a successful login, it fails for every copy.
+///
+/// # Errors
+/// When the step cannot be written.
+pub fn use_form(services: &Services, realm: &Realm, keys: &FormKeys) -> Result<Step, StoreError> {
+    let until = services.clock.now() + lifespan(realm) + 1;
+    Store::put_single_use(Space::Login, &keys.session_code, until, &())
+}
+
+/// The request behind a form's address.
+///
+/// # Errors
+/// When the address was changed, belongs to another browser, or is too old.
+pub fn open_form(
+    services: &Services,
+    realm: &Realm,
+    browser: &BrowserId,
+    keys: &FormKeys,
+) -> Result<LoginState, FormError> {
+    let context = context(realm, browser, keys);
+    let state: LoginState = services
+        .cookies
+        .open(&context, &keys.client_data)
+        .ok_or(FormError::NotOurs)?;
+    let age = services.clock.now().saturating_sub(state.issued);
+    if age > lifespan(realm) {
+        return Err(FormError::Expired(Box::new(state.request)));
+    }
+    Ok(state)
+}
+
+/// Seconds that a form may be looked at before it is sent.
+fn lifespan(realm: &Realm) -> i64 {
+    let set = realm.settings.access_code_lifespan_login.map(i64::from);
+    set.filter(|s| *s > 0).unwrap_or(LOGIN_LIFESPAN)
+}
+
+fn context<'a>(realm: &'a Realm, browser: &'a BrowserId, keys: &'a FormKeys) -> [&'a str; 7] {
+    [
+        "login",
+        &realm.id,
+        &browser.0,
+        &keys.session_code,
+        &keys.execution,
+        &keys.client_id,
+        &keys.tab_id,
+    ]
+}
+
+/// What the identity cookie holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    #[serde(rename = "s")]
+    pub session_id: String,
+    #[serde(rename = "u")]
+    pub user_id: String,
+}
+
+impl Identity {
+    /// From the cookie's value; whether the session still lives is for the database to say.
+    pub fn open(services: &Services, realm: &Realm, cookie: &str) -> Option<Self> {
+        services.cookies.open(&["identity", &realm.id], cookie)
+    }
+
+    /// As the cookie's value.
+    ///
+    /// # Errors
+    /// When the cryptographic library refuses.
+    pub fn seal(
+        &self,
+        services: &Services,
+        realm: &Realm,
+    ) -> Result<String, realmkeep_keys::KeysError> {
+        services.cookies.seal(&["identity", &realm.id], self)
+    }
+}

@@ -1,0 +1,86 @@
+use moka::sync::Cache;
+use realmkeep_model::clock::Clock;
+use realmkeep_workload_identity::{ApiServer, KeyLimits, KeySource, OutboundHttp, RemoteKeys};
+
+/// Issuers whose keys are kept; the least used go first.
+const ISSUERS: u64 = 10_000;
+
+/// Keys of federated issuers and of clients' JWKS addresses, fetched when first asked for and kept.
+#[derive(Clone)]
+pub struct RemoteKeyCache {
+    http: OutboundHttp,
+    /// Where our own service account token may be sent to get keys.
+    api_server: Option<ApiServer>,
+    clock: Clock,
+    keys: Cache<(Kind, String), RemoteKeys>,
+}
+
+/// How keys are found; the same address found in two ways is two things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Kind {
+    Issuer,
+    Cluster,
+    Url,
+}
+
+impl RemoteKeyCache {
+    /// `api_server` is that of the cluster we run in, if any.
+    pub fn new(http: OutboundHttp, api_server: Option<ApiServer>, clock: Clock) -> Self {
+        Self {
+            http,
+            api_server,
+            clock,
+            keys: Cache::new(ISSUERS),
+        }
+    }
+
+    /// The keys of an OpenID Connect issuer, found by its discovery document.
+    pub fn of_issuer(&self, issuer: &str) -> RemoteKeys {
+        self.keys(Kind::Issuer, issuer)
+    }
+
+    /// The keys of a Kubernetes cluster's service account issuer. If it is the cluster we run in,
+    /// our own service account token is sent along, as its discovery asks for one.
+    pub fn of_cluster(&self, issuer: &str) -> RemoteKeys {
+        self.keys(Kind::Cluster, issuer)
+    }
+
+    /// The keys at a JWKS address.
+    pub fn of_url(&self, url: &str) -> RemoteKeys {
+        self.keys(Kind::Url, url)
+    }
+
+    /// For other requests to configured addresses.
+    pub fn http(&self) -> &OutboundHttp {
+        &self.http
+    }
+
+    fn keys(&self, kind: Kind, address: &str) -> RemoteKeys {
+        self.keys.get_with((kind, address.to_owned()), || {
+            let source = match kind {
+                Kind::Url => KeySource::Jwks {
+                    url: address.to_owned(),
+                },
+                Kind::Issuer | Kind::Cluster => KeySource::Discovery {
+                    issuer: address.to_owned(),
+                    url: None,
+                },
+            };
+            let api_server = self.api_server.clone().filter(|_| kind == Kind::Cluster);
+            let clock = self.clock.clone();
+            RemoteKeys::new(
+                source,
+                self.http.clone(),
+                api_server,
+                KeyLimits::default(),
+                realmkeep_workload_identity::Clock::new(move || clock.now_millis()),
+            )
+        })
+    }
+}
+
+impl std::fmt::Debug for RemoteKeyCache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RemoteKeyCache").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,50 @@
+use realmkeep_events::Events;
+use realmkeep_keys::{Keys, PasswordHasher};
+use realmkeep_model::clock::Clock;
+use realmkeep_pages::Pages;
+use realmkeep_store::Store;
+
+use crate::base_url::BaseUrl;
+use crate::cookies::CookieSeal;
+use crate::remote_keys::RemoteKeyCache;
+
+/// What every request handler of the server has at hand; shared as `Arc<Services>`.
+pub struct Services {
+    pub store: Store,
+    pub keys: Keys,
+    pub passwords: PasswordHasher,
+    pub clock: Clock,
+    pub events: Events,
+    pub base_url: BaseUrl,
+    /// Keys of the issuers that clients and users may come from.
+    pub remote_keys: RemoteKeyCache,
+    pub pages: Pages,
+    /// The workload that administers this server without a password, if one is trusted.
+    pub bootstrap_trust: Option<BootstrapTrust>,
+    /// Seals what browsers keep for the server.
+    pub cookies: CookieSeal,
+}
+
+/// A workload identity that is trusted from the server's start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BootstrapTrust {
+    /// `iss` of its tokens, as the cluster's discovery document names it.
+    pub issuer: String,
+    /// `sub` of its tokens, such as `system:serviceaccount:realmkeep:operator`.
+    pub subject: String,
+}
+
+impl Services {
+    /// The issuer of the realm: `{base}/realms/{realm}`.
+    pub fn issuer(&self, realm: &str) -> String {
+        self.base_url.issuer(realm)
+    }
+}
+
+impl std::fmt::Debug for Services {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Services")
+            .field("base_url", &self.base_url)
+            .finish_non_exhaustive()
+    }
+}

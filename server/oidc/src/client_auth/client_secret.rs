@@ -1,0 +1,42 @@
+//! A shared secret, in the form or by HTTP Basic (RFC 6749 section 2.3.1).
+
+use std::sync::Arc;
+
+use realmkeep_store::Client;
+use subtle::ConstantTimeEq;
+
+use super::presented::Presented;
+use super::{Authenticated, refused};
+use crate::error::OAuthError;
+
+pub(super) const ID: &str = "client-secret";
+
+pub(super) fn authenticate(
+    presented: &Presented,
+    client: Arc<Client>,
+) -> Result<Authenticated, OAuthError> {
+    if presented.assertion.is_some() {
+        return Err(refused(
+            "the client authenticates with its secret, and an assertion was sent",
+        ));
+    }
+    let sent = presented
+        .secret
+        .as_ref()
+        .ok_or_else(|| refused("no client secret was sent"))?;
+    let expected = client
+        .representation
+        .secret
+        .as_ref()
+        .filter(|secret| !secret.expose().is_empty())
+        .ok_or_else(|| refused("the client has no secret; give it one or another authenticator"))?;
+    if !bool::from(sent.expose().as_bytes().ct_eq(expected.expose().as_bytes())) {
+        return Err(refused("the client secret is wrong"));
+    }
+    Ok(Authenticated {
+        client,
+        method: ID,
+        assertion: None,
+        basic_realm: None,
+    })
+}

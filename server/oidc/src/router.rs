@@ -1,0 +1,56 @@
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use realmkeep_authn::Services;
+
+use crate::{
+    authorize, browser, cors, discovery, introspect, login_actions, logout, revoke, token, userinfo,
+};
+
+/// Everything below `/realms`.
+pub fn router() -> Router<Arc<Services>> {
+    let protocol = "/realms/{realm}/protocol/openid-connect";
+    Router::new()
+        .route("/realms/{realm}", get(discovery::realm))
+        .route(
+            "/realms/{realm}/.well-known/openid-configuration",
+            get(discovery::metadata),
+        )
+        .route(
+            "/realms/{realm}/.well-known/oauth-authorization-server",
+            get(discovery::metadata),
+        )
+        // RFC 8414 section 3.1: before the issuer's path.
+        .route(
+            "/.well-known/oauth-authorization-server/realms/{realm}",
+            get(discovery::metadata),
+        )
+        .route(
+            "/.well-known/openid-configuration/realms/{realm}",
+            get(discovery::metadata),
+        )
+        .route(&format!("{protocol}/certs"), get(discovery::certs))
+        .route(
+            &format!("{protocol}/token"),
+            post(token::endpoint).options(cors::preflight_post),
+        )
+        .route(
+            &format!("{protocol}/token/introspect"),
+            post(introspect::endpoint),
+        )
+        .route(
+            &format!("{protocol}/revoke"),
+            post(revoke::endpoint).options(cors::preflight_post),
+        )
+        .route(
+            &format!("{protocol}/userinfo"),
+            get(userinfo::get)
+                .post(userinfo::post)
+                .options(cors::preflight_get),
+        )
+        .merge(authorize::routes())
+        .merge(login_actions::routes())
+        .merge(logout::routes())
+        .merge(browser::resources())
+}

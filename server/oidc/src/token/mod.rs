@@ -1,0 +1,132 @@
+//! The token endpoint (RFC 6749 section 3.2): one file per grant.
+
+mod authorization_code;
+mod client_credentials;
+mod password;
+pub(crate) mod refresh_token;
+
+use axum::body::Bytes;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode};
+use realmkeep_events::{Event, EventType};
+
+use crate::client_auth::{self, Authenticated};
+use crate::context::Context;
+use crate::cors;
+use crate::error::{OAuthError, no_store};
+use crate::form::Form;
+use crate::issue::{TokenResponse, client_id};
+
+/// The grants that work, as metadata lists them.
+pub const GRANTS: [&str; 4] = [
+    authorization_code::NAME,
+    client_credentials::NAME,
+    password::NAME,
+    refresh_token::NAME,
+];
+
+pub(crate) async fn endpoint(context: Context, headers: HeaderMap, body: Bytes) -> Response {
+    let mut event = context.event(EventType::ClientLogin);
+    let mut client = None;
+    match grant(&context, &headers, &body, &mut event, &mut client).await {
+        Ok(Outcome::ForeignOrigin) => {
+            context.emit(
+                &event
+                    .failed("invalid_request")
+                    .detail("reason", "foreign origin"),
+            );
+            cors::foreign_origin()
+        }
+        Ok(Outcome::Tokens(tokens)) => {
+            event.details.insert("token_id", tokens.token_id.clone());
+            event.details.insert("scope", tokens.scope.clone());
+            context.emit(&event);
+            let response = (StatusCode::OK, no_store(), axum::Json(&*tokens)).into_response();
+            cors::expose(&context, response)
+        }
+        Err(error) => {
+            refuse(&context, event, &error);
+            let response = error.into_response();
+            // A page may read why, once it is clear that it may use the client.
+            match client {
+                Some(client) if cors::allows(&context, &client.client.representation) => {
+                    cors::expose(&context, response)
+                }
+                _ => response,
+            }
+        }
+    }
+}
+
+enum Outcome {
+    Tokens(Box<TokenResponse>),
+    ForeignOrigin,
+}
+
+async fn grant(
+    context: &Context,
+    headers: &HeaderMap,
+    body: &Bytes,
+    event: &mut Event,
+    known: &mut Option<Authenticated>,
+) -> Result<Outcome, OAuthError> {
+    let form = Form::from_body(headers, body)?;
+    let name = form
+        .value("grant_type")
+        .ok_or_else(|| OAuthError::invalid_request("Missing form parameter: grant_type"))?;
+    event.kind = match name {
+        authorization_code::NAME => EventType::CodeToToken,
+        refresh_token::NAME => EventType::RefreshToken,
+        password::NAME => EventType::Login,
+        _ => EventType::ClientLogin,
+    };
+    event
+        .details
+        .insert("grant_type", name.chars().take(100).collect());
+    let authenticated = known.insert(client_auth::authenticate(context, headers, &form).await?);
+    note_client(event, authenticated);
+    if !cors::allows(context, &authenticated.client.representation) {
+        return Ok(Outcome::ForeignOrigin);
+    }
+    let client = &authenticated.client;
+    let tokens = match name {
+        authorization_code::NAME => authorization_code::redeem(context, client, &form, event).await,
+        client_credentials::NAME => client_credentials::issue(context, client, &form, event).await,
+        password::NAME => password::login(context, client, &form, event).await,
+        refresh_token::NAME => refresh_token::refresh(context, client, &form, event).await,
+        _ => Err(OAuthError::new(
+            StatusCode::BAD_REQUEST,
+            "unsupported_grant_type",
+            "Unsupported grant_type",
+        )),
+    }?;
+    Ok(Outcome::Tokens(Box::new(tokens)))
+}
+
+/// Notes in the event who the client is and how it proved that.
+pub(crate) fn note_client(event: &mut Event, authenticated: &Authenticated) {
+    event.client_id = Some(client_id(&authenticated.client).to_owned());
+    event
+        .details
+        .insert("client_auth_method", authenticated.method.to_owned());
+    if let Some(assertion) = &authenticated.assertion {
+        let details = &mut event.details;
+        if let Some(id) = &assertion.id {
+            details.insert("client_assertion_id", id.clone());
+        }
+        details.insert("client_assertion_issuer", assertion.issuer.clone());
+        details.insert("client_assertion_sub", assertion.subject.clone());
+    }
+}
+
+/// Emits the event of a refusal, with its exact reason.
+pub(crate) fn refuse(context: &Context, mut event: Event, error: &OAuthError) {
+    if let Some(reason) = &error.reason {
+        event.details.insert("reason", reason.clone());
+    } else {
+        event
+            .details
+            .insert("reason", error.description.clone().into_owned());
+    }
+    context.emit(&event.failed(error.event));
+}

@@ -1,0 +1,7 @@
+//! The subcommands that are not servers.
+
+mod connect;
+pub mod health;
+pub mod plan;
+pub mod report;
+pub mod transfer;

@@ -1,0 +1,167 @@
+//! The table of all options of the server.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use realmkeep_representations::SecretString;
+use url::Url;
+
+use super::load::{ConfigError, Values};
+use super::setting::{
+    AddressList, FromText, Hostname, Kind, LogFilter, LogFormat, ProxyHeaders, Seconds,
+};
+
+/// One option, as everything but its typed value needs it.
+#[derive(Debug)]
+pub struct OptionSpec {
+    /// Heading in the documentation.
+    pub group: &'static str,
+    /// The key in the file, and the flag after `--`.
+    pub name: &'static str,
+    pub kind: Kind,
+    /// As text; empty when there is none.
+    pub default: &'static str,
+    /// The variable under which Keycloak has it.
+    pub keycloak: Option<&'static str>,
+    /// Lines of documentation, each with a leading space.
+    pub doc: &'static [&'static str],
+}
+
+impl OptionSpec {
+    /// The environment variable.
+    pub fn variable(&self) -> String {
+        format!("REALMKEEP_{}", self.name.to_uppercase().replace('-', "_"))
+    }
+
+    /// The documentation as one paragraph.
+    pub fn text(&self) -> String {
+        self.doc
+            .iter()
+            .map(|line| line.trim())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+}
+
+/// Declares the options: the fields of [`Config`] and the table [`OPTIONS`] from one list.
+macro_rules! options {
+    ($($group:literal {
+        $($(#[doc = $doc:literal])+
+        $field:ident: $type:ty = $name:literal, $default:literal $(, $keycloak:literal)?;)+
+    })+) => {
+        /// The effective configuration.
+        #[derive(Clone, Debug)]
+        pub struct Config {
+            $($($(#[doc = $doc])+ pub $field: $type,)+)+
+        }
+
+        /// Every option, in the order of the documentation.
+        pub const OPTIONS: &[OptionSpec] = &[
+            $($(OptionSpec {
+                group: $group,
+                name: $name,
+                kind: <$type as FromText>::KIND,
+                default: $default,
+                keycloak: options!(@keycloak $($keycloak)?),
+                doc: &[$($doc),+],
+            },)+)+
+        ];
+
+        impl Config {
+            pub(super) fn read(values: &mut Values) -> Result<Self, ConfigError> {
+                $($(let $field = values.read::<$type>($name);)+)+
+                values.finish()?;
+                // `finish` has failed when any of them is missing.
+                match ($($($field,)+)+) {
+                    ($($(Some($field),)+)+) => Ok(Self { $($($field,)+)+ }),
+                    _ => Err(ConfigError::default()),
+                }
+            }
+        }
+    };
+    (@keycloak) => { None };
+    (@keycloak $name:literal) => { Some($name) };
+}
+
+options! {
+    "Storage" {
+        /// Folder of the database `realmkeep.db`; it is created when it is missing.
+        data_dir: PathBuf = "data-dir", "data";
+        /// File with the master key that encrypts secrets and private keys in the database.
+        /// Without it: `master.key` in the data folder.
+        master_key_file: Option<PathBuf> = "master-key-file", "";
+        /// Create the master key file when it is missing. Keep a copy of it apart from the
+        /// database: without it the database cannot be opened.
+        create_master_key: bool = "create-master-key", "false";
+    }
+    "HTTP" {
+        /// Public address of the server, the beginning of every issuer and link; never taken from
+        /// a request. Set it wherever others than this machine use the server. Without it:
+        /// `localhost` with the port that is listened on.
+        hostname: Option<Hostname> = "hostname", "", "KC_HOSTNAME";
+        /// Address to listen on.
+        http_host: IpAddr = "http-host", "0.0.0.0", "KC_HTTP_HOST";
+        /// Port for HTTP without TLS.
+        http_port: u16 = "http-port", "8080", "KC_HTTP_PORT";
+        /// Whether to listen without TLS. Without it: only when no certificate is configured.
+        http_enabled: Option<bool> = "http-enabled", "", "KC_HTTP_ENABLED";
+        /// Port for HTTP with TLS (1.2 and later); used when a certificate is configured.
+        https_port: u16 = "https-port", "8443", "KC_HTTPS_PORT";
+        /// PEM file with the certificate and its chain; read again when it changes.
+        https_certificate_file: Option<PathBuf> = "https-certificate-file", "", "KC_HTTPS_CERTIFICATE_FILE";
+        /// PEM file with the private key of the certificate; read again when it changes.
+        https_certificate_key_file: Option<PathBuf> = "https-certificate-key-file", "", "KC_HTTPS_CERTIFICATE_KEY_FILE";
+        /// Connections open at once; further ones wait to be accepted.
+        http_max_connections: usize = "http-max-connections", "10000";
+        /// Which headers of a reverse proxy say who asks; without it they are ignored.
+        proxy_headers: Option<ProxyHeaders> = "proxy-headers", "", "KC_PROXY_HEADERS";
+        /// Addresses or networks of the proxies whose headers are believed, separated by commas;
+        /// needed with `proxy-headers`.
+        proxy_trusted_addresses: AddressList = "proxy-trusted-addresses", "", "KC_PROXY_TRUSTED_ADDRESSES";
+        /// Seconds between not being ready any more and refusing new connections at shutdown, for
+        /// load balancers to notice.
+        shutdown_delay: Seconds = "shutdown-delay", "0", "KC_SHUTDOWN_DELAY";
+        /// Seconds that requests under way have to finish at shutdown.
+        shutdown_timeout: Seconds = "shutdown-timeout", "25", "KC_SHUTDOWN_TIMEOUT";
+        /// Threads that serve requests. Without it: one for every processor.
+        worker_threads: Option<usize> = "worker-threads", "";
+    }
+    "Management" {
+        /// Address of the management listener (health and metrics).
+        management_host: IpAddr = "management-host", "0.0.0.0", "KC_HTTP_MANAGEMENT_HOST";
+        /// Port of `/health`, `/health/live`, `/health/ready`, `/health/started` and `/metrics`.
+        management_port: u16 = "management-port", "9000", "KC_HTTP_MANAGEMENT_PORT";
+    }
+    "First administrator" {
+        /// Name of a temporary administrator, created when the server starts with no realm yet.
+        bootstrap_admin_username: Option<String> = "bootstrap-admin-username", "", "KC_BOOTSTRAP_ADMIN_USERNAME";
+        /// Its password; prefer the file, a variable can be seen by others.
+        bootstrap_admin_password: Option<SecretString> = "bootstrap-admin-password", "", "KC_BOOTSTRAP_ADMIN_PASSWORD";
+        /// File with its password; line ends at the end are left out.
+        bootstrap_admin_password_file: Option<PathBuf> = "bootstrap-admin-password-file", "";
+        /// Issuer of the service account token that may administer this server without a
+        /// password, usually the cluster's issuer.
+        bootstrap_service_account_issuer: Option<String> = "bootstrap-service-account-issuer", "";
+        /// Subject of that token, such as `system:serviceaccount:realmkeep-system:realmkeep-operator`.
+        bootstrap_service_account_subject: Option<String> = "bootstrap-service-account-subject", "";
+    }
+    "Outgoing requests" {
+        /// PEM file with certificate authorities to trust besides the public ones, for issuers
+        /// and their keys.
+        outbound_ca_file: Option<PathBuf> = "outbound-ca-file", "";
+        /// Origins that may be asked without TLS, separated by commas.
+        outbound_http_origins: Vec<Url> = "outbound-http-origins", "";
+        /// Whether addresses that are private, loopback or link-local may be asked.
+        outbound_private_addresses: bool = "outbound-private-addresses", "false";
+        /// Folder with `token` and `ca.crt` of this server's own service account, used in a
+        /// Kubernetes cluster (where `KUBERNETES_SERVICE_HOST` is set). The token goes to the API
+        /// server only, whose keys are behind authentication.
+        service_account_dir: PathBuf = "service-account-dir", "/var/run/secrets/kubernetes.io/serviceaccount";
+    }
+    "Logging" {
+        /// Level of log lines, and after commas levels by module (`info,realmkeep_oidc=debug`).
+        log_level: LogFilter = "log-level", "info", "KC_LOG_LEVEL";
+        /// How log lines look.
+        log_format: LogFormat = "log-format", "text", "KC_LOG_CONSOLE_OUTPUT";
+    }
+}

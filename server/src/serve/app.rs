@@ -1,0 +1,94 @@
+//! The public routes and what holds for all of them.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use realmkeep_authn::Services;
+use serde_json::json;
+use tower::ServiceExt;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use super::limits;
+use super::listener::Secure;
+use super::metrics::{self, HttpMetrics};
+
+const REFERRER_POLICY: HeaderName = HeaderName::from_static("referrer-policy");
+/// One year.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+
+/// Everything the outside world may ask.
+pub fn router(services: Arc<Services>, http: HttpMetrics) -> Router {
+    let realms = realmkeep_oidc::router().layer(RequestBodyLimitLayer::new(limits::BODY_BYTES));
+    let admin =
+        realmkeep_admin::router().layer(RequestBodyLimitLayer::new(limits::ADMIN_BODY_BYTES));
+    // Below /admin, it knows best what is not there.
+    let unknown_admin = realmkeep_admin::router().with_state(services.clone());
+    Router::new()
+        .merge(realms)
+        .merge(admin)
+        .route("/", get(root))
+        .with_state(services)
+        .fallback(async move |request: Request| {
+            let path = request.uri().path();
+            if path == "/admin" || path.starts_with("/admin/") {
+                unknown_admin.oneshot(request).await.into_response()
+            } else {
+                not_found()
+            }
+        })
+        // Ours above, one for each part.
+        .layer(DefaultBodyLimit::disable())
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            limits::REQUEST_TIMEOUT,
+        ))
+        .layer(CatchPanicLayer::custom(|_| server_error()))
+        .layer(middleware::from_fn(security_headers))
+        .layer(middleware::from_fn_with_state(http, metrics::measure))
+}
+
+async fn root() -> Response {
+    let hint =
+        "this is an identity server; its realms are at /realms/{realm}, its Admin API at /admin";
+    (StatusCode::NOT_FOUND, Json(json!({"error": hint}))).into_response()
+}
+
+fn not_found() -> Response {
+    let body = json!({"error": "HTTP 404 Not Found"});
+    (StatusCode::NOT_FOUND, Json(body)).into_response()
+}
+
+fn server_error() -> Response {
+    let body = json!({"error": "unknown_error", "error_description": "the server failed; its log says more"});
+    (StatusCode::INTERNAL_SERVER_ERROR, Json(body)).into_response()
+}
+
+/// What every answer carries, unless the handler has set its own.
+async fn security_headers(request: Request, next: Next) -> Response {
+    let secure = request.extensions().get::<Secure>().is_some_and(|s| s.0);
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers
+        .entry(header::X_CONTENT_TYPE_OPTIONS)
+        .or_insert(HeaderValue::from_static("nosniff"));
+    headers
+        .entry(header::X_FRAME_OPTIONS)
+        .or_insert(HeaderValue::from_static("SAMEORIGIN"));
+    headers
+        .entry(REFERRER_POLICY)
+        .or_insert(HeaderValue::from_static("no-referrer"));
+    if secure {
+        headers
+            .entry(header::STRICT_TRANSPORT_SECURITY)
+            .or_insert(HSTS);
+    }
+    response
+}

@@ -1,0 +1,173 @@
+//! Puts together what request handlers share, and makes the first start's realm.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use realmkeep_admin::bootstrap::{self, FirstAdmin};
+use realmkeep_authn::{BaseUrl, BootstrapTrust, CookieSeal, RemoteKeyCache, Services};
+use realmkeep_events::{Events, Metrics};
+use realmkeep_keys::{Keys, PasswordHasher};
+use realmkeep_model::clock::Clock;
+use realmkeep_pages::Pages;
+use realmkeep_representations::SecretString;
+use realmkeep_workload_identity::{ApiServer, OutboundConfig, OutboundHttp, TrustRoots};
+
+use super::DataDir;
+use crate::config::Config;
+
+/// Name of the first administrator when only a password is given, as Keycloak has it.
+const TEMPORARY_ADMIN_NAME: &str = "temp-admin";
+
+/// # Errors
+/// When a configured file cannot be read.
+pub fn services(
+    config: &Config,
+    base_url: BaseUrl,
+    data: &DataDir,
+    events: Arc<Metrics>,
+) -> anyhow::Result<Services> {
+    let bootstrap_trust = match (
+        &config.bootstrap_service_account_issuer,
+        &config.bootstrap_service_account_subject,
+    ) {
+        (Some(issuer), Some(subject)) => Some(BootstrapTrust {
+            issuer: issuer.clone(),
+            subject: subject.clone(),
+        }),
+        _ => None,
+    };
+    let clock = Clock::default();
+    let remote_keys = remote_keys(config, &clock)?;
+    let pages = Pages::new(&base_url.path())?;
+    Ok(Services {
+        store: data.store.clone(),
+        keys: Keys::new(data.store.clone()),
+        passwords: PasswordHasher::new(),
+        clock,
+        events: Events::new(events),
+        base_url,
+        remote_keys,
+        pages,
+        bootstrap_trust,
+        cookies: CookieSeal::new(&data.master_key)?,
+    })
+}
+
+/// Keys of issuers are asked for by one guarded client; our own token goes to the API server only.
+fn remote_keys(config: &Config, clock: &Clock) -> anyhow::Result<RemoteKeyCache> {
+    let roots = match &config.outbound_ca_file {
+        Some(path) => {
+            let pem = std::fs::read(path)
+                .with_context(|| format!("outbound-ca-file {}", path.display()))?;
+            TrustRoots::SystemAnd(vec![pem])
+        }
+        None => TrustRoots::System,
+    };
+    let http = OutboundHttp::new(&OutboundConfig {
+        http_origins: config
+            .outbound_http_origins
+            .iter()
+            .map(|url| url.origin().ascii_serialization())
+            .collect(),
+        allow_private_addresses: config.outbound_private_addresses,
+        roots,
+        ..OutboundConfig::default()
+    })?;
+    // Set by Kubernetes in every container.
+    let variable = |name: &str| std::env::var(name).ok();
+    let api_server = match (
+        variable("KUBERNETES_SERVICE_HOST"),
+        variable("KUBERNETES_SERVICE_PORT"),
+    ) {
+        (Some(host), Some(port)) if config.service_account_dir.join("token").exists() => Some(
+            ApiServer::in_cluster(&host, &port, &config.service_account_dir)?,
+        ),
+        _ => None,
+    };
+    Ok(RemoteKeyCache::new(http, api_server, clock.clone()))
+}
+
+/// Makes the realm `master` and the first administrator; does nothing more at later starts.
+///
+/// # Errors
+/// When the database refuses, or the password file cannot be read.
+pub async fn bootstrap(config: &Config, services: &Services) -> anyhow::Result<()> {
+    let password = password(config)?;
+    let first_start = bootstrap::ensure_master(services).await?;
+    match password {
+        Some(password) if first_start => create_admin(config, services, &password).await?,
+        Some(_) => {
+            tracing::info!("the realm master exists already, so bootstrap-admin-* has no effect");
+        }
+        None if first_start && services.bootstrap_trust.is_none() => tracing::warn!(
+            "there is no administrator yet; stop the server and run `realmkeep bootstrap-admin --bootstrap-admin-username NAME --bootstrap-admin-password-file FILE` with the same data-dir"
+        ),
+        None => {}
+    }
+    Ok(())
+}
+
+/// Creates the temporary administrator that the configuration describes.
+///
+/// # Errors
+/// When there is no password, the name is taken, or the database refuses.
+pub async fn bootstrap_admin(config: &Config, services: &Services) -> anyhow::Result<String> {
+    let Some(password) = password(config)? else {
+        anyhow::bail!("no password is given; set bootstrap-admin-password-file");
+    };
+    ensure_master(services).await?;
+    let name = admin_name(config);
+    match bootstrap::create_admin(services, name, &password).await? {
+        FirstAdmin::Created => Ok(name.to_owned()),
+        FirstAdmin::Exists => anyhow::bail!(
+            "there is a user {name} in the realm master already; set bootstrap-admin-username to another name"
+        ),
+    }
+}
+
+/// Makes the realm `master` where it is missing, and leaves it as it is where it is not.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn ensure_master(services: &Services) -> anyhow::Result<()> {
+    if services.store.realm("master").await?.is_none() {
+        bootstrap::ensure_master(services).await?;
+    }
+    Ok(())
+}
+
+async fn create_admin(
+    config: &Config,
+    services: &Services,
+    password: &SecretString,
+) -> anyhow::Result<()> {
+    let name = admin_name(config);
+    bootstrap::create_admin(services, name, password).await?;
+    tracing::info!(
+        username = name,
+        "temporary administrator created in the realm master; create a lasting one and delete it"
+    );
+    Ok(())
+}
+
+fn admin_name(config: &Config) -> &str {
+    config
+        .bootstrap_admin_username
+        .as_deref()
+        .unwrap_or(TEMPORARY_ADMIN_NAME)
+}
+
+fn password(config: &Config) -> anyhow::Result<Option<SecretString>> {
+    if let Some(path) = &config.bootstrap_admin_password_file {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("bootstrap-admin-password-file {}", path.display()))?;
+        let password = text.trim_end_matches(['\n', '\r']);
+        anyhow::ensure!(
+            !password.is_empty(),
+            "bootstrap-admin-password-file {} is empty",
+            path.display()
+        );
+        return Ok(Some(SecretString::new(password)));
+    }
+    Ok(config.bootstrap_admin_password.clone())
+}

@@ -1,0 +1,106 @@
+//! Clients found by what is written inside them.
+
+use std::sync::Arc;
+
+use realmkeep_representations::ClientRepresentation;
+
+use crate::cache::{Client, Realm};
+use crate::db::statements;
+use crate::{Store, StoreError};
+
+/// Attribute of a client that names the identity provider which vouches for it, by alias.
+pub const FEDERATED_ISSUER: &str = "jwt.credential.issuer";
+/// Attribute of a client: the subject it has there.
+pub const FEDERATED_SUBJECT: &str = "jwt.credential.sub";
+
+statements! {
+    CONTAINING = "SELECT doc FROM client WHERE realm_id = ?1 AND doc LIKE ?2 ESCAPE '\\' ORDER BY name LIMIT 100";
+}
+
+impl Store {
+    /// clientIds of the clients that are bound to `subject` of the identity provider `alias`.
+    /// More than one is a misconfiguration that the caller has to refuse.
+    ///
+    /// Ask only for subjects that were proven: an unknown one costs a scan of the realm's clients.
+    ///
+    /// # Errors
+    /// When the database fails or a document cannot be read.
+    pub async fn federated_clients(
+        &self,
+        realm: &Realm,
+        alias: &str,
+        subject: &str,
+    ) -> Result<Arc<Vec<String>>, StoreError> {
+        let key = (alias.to_owned(), subject.to_owned());
+        if let Some(found) = realm.federated.get(&key) {
+            return Ok(found);
+        }
+        let changes = self.caches().changes();
+        let quoted = serde_json::Value::from(subject).to_string();
+        // The text is only a first sieve; what it lets through is compared as parsed.
+        let pattern = format!(
+            "%{}%",
+            escaped(&format!("\"{FEDERATED_SUBJECT}\":{quoted}"))
+        );
+        let rows = self
+            .query(&CONTAINING, &[realm.id.as_str().into(), pattern.into()])
+            .await?;
+        let mut found = Vec::new();
+        for row in &rows {
+            let client: ClientRepresentation = row.json(0)?;
+            let has = |name: &str, value: &str| {
+                client
+                    .attributes
+                    .as_ref()
+                    .and_then(|attributes| attributes.get(name))
+                    .is_some_and(|v| v == value)
+            };
+            if has(FEDERATED_ISSUER, alias) && has(FEDERATED_SUBJECT, subject) {
+                found.extend(client.client_id);
+            }
+        }
+        let found = Arc::new(found);
+        if !found.is_empty() {
+            self.caches()
+                .keep(&realm.federated, changes, key, found.clone());
+        }
+        Ok(found)
+    }
+
+    /// The client with this id (not clientId).
+    ///
+    /// # Errors
+    /// When the database fails or the document cannot be read.
+    pub async fn client_by_id(
+        &self,
+        realm: &Realm,
+        id: &str,
+    ) -> Result<Option<Arc<Client>>, StoreError> {
+        let name = match realm.client_names.get(id) {
+            Some(name) => name,
+            None => {
+                let changes = self.caches().changes();
+                let Some(found) = self.find::<ClientRepresentation>(&realm.id, id).await? else {
+                    return Ok(None);
+                };
+                let name = found.client_id.unwrap_or_default();
+                self.caches()
+                    .keep(&realm.client_names, changes, id.to_owned(), name.clone());
+                name
+            }
+        };
+        self.client(realm, &name).await
+    }
+}
+
+/// Escapes what LIKE takes for wildcards.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}

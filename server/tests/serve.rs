@@ -1,0 +1,237 @@
+//! `realmkeep serve` from start to end.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use serde_json::Value;
+use support::{Server, http, realmkeep, run, serve_args, stderr, stdout};
+
+async fn status(url: String) -> u16 {
+    http().get(url).send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn it_becomes_ready_and_tells_how_it_is() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    for check in ["", "/live", "/ready", "/started"] {
+        assert_eq!(
+            status(format!("{}/health{check}", server.management)).await,
+            200,
+            "{check}"
+        );
+    }
+    // Health and metrics are not for the public port.
+    for path in ["/health", "/health/live", "/metrics", "/nothing", "/"] {
+        assert_eq!(status(format!("{}{path}", server.url)).await, 404, "{path}");
+    }
+    let answer = http().get(&server.url).send().await.unwrap();
+    assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
+    assert!(!answer.headers().contains_key("strict-transport-security"));
+    let metrics = http()
+        .get(format!("{}/metrics", server.management))
+        .send()
+        .await
+        .unwrap();
+    let text = metrics.text().await.unwrap();
+    for name in [
+        "process_resident_memory_bytes",
+        "process_cpu_seconds_total",
+        "realmkeep_build_info",
+        "realmkeep_http_server_requests_seconds_bucket",
+        r#"uri="unmatched",status="404""#,
+    ] {
+        assert!(text.contains(name), "{name} is missing in\n{text}");
+    }
+    let port = server.management.rsplit(':').next().unwrap().to_owned();
+    let probe = run(&["health", "ready", "--port", &port]);
+    assert!(probe.status.success(), "{}", stderr(&probe));
+    assert!(stdout(&probe).contains("UP"));
+    drop(server);
+    assert!(!run(&["health", "--port", &port]).status.success());
+}
+
+/// spec: CORE-12
+#[tokio::test]
+async fn the_master_realm_is_there_from_the_first_start() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let url = format!(
+        "{}/realms/master/.well-known/openid-configuration",
+        server.url
+    );
+    let discovery: Value = http().get(url).send().await.unwrap().json().await.unwrap();
+    assert_eq!(discovery["issuer"], format!("{}/realms/master", server.url));
+    let keys: Value = http()
+        .get(discovery["jwks_uri"].as_str().unwrap())
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let mut kinds: Vec<&str> = keys["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|k| k["kty"].as_str().unwrap())
+        .collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    assert_eq!(kinds, ["EC", "OKP", "RSA"]);
+}
+
+#[test]
+fn without_a_master_key_it_says_what_to_do() {
+    let data = tempfile::tempdir().unwrap();
+    let args: Vec<String> = serve_args(data.path())
+        .into_iter()
+        .filter(|a| a != "--create-master-key")
+        .collect();
+    let output = realmkeep().args(&args).output().unwrap();
+    assert!(!output.status.success());
+    assert!(
+        stderr(&output).contains("--create-master-key"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(!data.path().join("realmkeep.db").exists());
+
+    // A database whose key is lost is not given a new one.
+    drop(Server::start(data.path(), &[]));
+    std::fs::remove_file(data.path().join("master.key")).unwrap();
+    let output = realmkeep().args(serve_args(data.path())).output().unwrap();
+    assert!(!output.status.success());
+    assert!(
+        stderr(&output).contains("put back the key"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn two_programs_do_not_share_a_data_folder() {
+    let data = tempfile::tempdir().unwrap();
+    let _first = Server::start(data.path(), &[]);
+    let output = realmkeep().args(serve_args(data.path())).output().unwrap();
+    assert!(!output.status.success());
+    assert!(
+        stderr(&output).contains("in use by another"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn a_taken_port_is_named() {
+    let data = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let args: Vec<String> = serve_args(data.path())
+        .into_iter()
+        .scan(false, |replace, a| {
+            let a = if *replace { port.clone() } else { a };
+            *replace = a == "--http-port";
+            Some(a)
+        })
+        .collect();
+    let output = realmkeep().args(&args).output().unwrap();
+    assert!(!output.status.success());
+    assert!(
+        stderr(&output).contains(&format!("port {port}")),
+        "{}",
+        stderr(&output)
+    );
+}
+
+/// Sends raw bytes and returns the first line of the answer.
+fn raw(server: &Server, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    // The server may answer and close before everything is sent.
+    let _ = stream.write_all(request);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer)
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[test]
+fn requests_are_bounded() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let mut many = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n".to_vec();
+    for i in 0..101 {
+        many.extend_from_slice(format!("x-{i}: 1\r\n").as_bytes());
+    }
+    many.extend_from_slice(b"\r\n");
+    assert!(
+        raw(&server, &many).contains("431"),
+        "{}",
+        raw(&server, &many)
+    );
+    let mut long = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nx: ".to_vec();
+    long.resize(200_000, b'a');
+    long.extend_from_slice(b"\r\n\r\n");
+    // The connection may be reset before the answer is read.
+    let answer = raw(&server, &long);
+    assert!(answer.is_empty() || answer.contains("431"), "{answer}");
+    let length = 2 * 1024 * 1024;
+    let body = format!(
+        "POST /realms/master/protocol/openid-connect/token HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n"
+    );
+    assert!(raw(&server, body.as_bytes()).contains("413"));
+    assert!(
+        raw(
+            &server,
+            b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        )
+        .contains("404")
+    );
+}
+
+/// A request whose body is still arriving at SIGTERM is answered; new connections are not taken.
+#[test]
+fn sigterm_lets_requests_finish() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Server::start(data.path(), &[]);
+    let address = server.address.clone();
+    let mut stream = TcpStream::connect(&address).unwrap();
+    let body = "grant_type=client_credentials";
+    let head = format!(
+        "POST /realms/master/protocol/openid-connect/token HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&body.as_bytes()[..5]).unwrap();
+    // Whoever was let in before is served; wait until the request is.
+    assert!(
+        raw(
+            &server,
+            b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        )
+        .contains("404")
+    );
+    server.program.signal("TERM");
+    server.program.wait_for_text("stopping");
+    while TcpStream::connect(&address).is_ok() {
+        std::thread::yield_now();
+    }
+    stream.write_all(&body.as_bytes()[5..]).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 40"), "{answer}");
+    assert!(answer.contains("\"error\""), "{answer}");
+    server.program.wait_for_text("stopped");
+    assert!(server.program.wait().success());
+}

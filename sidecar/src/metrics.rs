@@ -1,0 +1,271 @@
+//! What is counted and measured, for Prometheus.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+use realmkeep_workload_identity::{KeyStats, TokenEvent};
+
+use crate::inbound::{Admitted, Denied, Verifier};
+use crate::outbound::Outbound;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Decision {
+    issuer: String,
+    decision: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Fetch {
+    target: String,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct TargetLabel {
+    target: String,
+}
+
+/// The counters that are counted where it happens.
+#[derive(Debug)]
+pub struct Metrics {
+    requests: Family<Decision, Counter>,
+    decision_seconds: Histogram,
+    cache_hits: Counter,
+    cache_misses: Counter,
+    token_fetch_seconds: Family<Fetch, Histogram, fn() -> Histogram>,
+    served_stale: Family<TargetLabel, Counter>,
+}
+
+impl Metrics {
+    pub fn new() -> Self {
+        Self {
+            requests: Family::default(),
+            // 10 µs to 0.6 s.
+            decision_seconds: Histogram::new(exponential_buckets(0.000_01, 4.0, 9)),
+            cache_hits: Counter::default(),
+            cache_misses: Counter::default(),
+            // 4 ms to 16 s.
+            token_fetch_seconds: Family::new_with_constructor(|| {
+                Histogram::new(exponential_buckets(0.004, 4.0, 7))
+            }),
+            served_stale: Family::default(),
+        }
+    }
+
+    pub fn decided(&self, decision: &Result<Admitted, Denied>, took: Duration) {
+        let (issuer, decision, reason) = match decision {
+            Ok(admitted) => match admitted.identity() {
+                Some(identity) => (Some(&identity.issuer_name), "allow", "valid"),
+                None => (None, "allow", "public_path"),
+            },
+            Err(denied) => (denied.issuer.as_ref(), "deny", denied.denial.reason()),
+        };
+        let issuer = issuer.map(|issuer| issuer.to_string()).unwrap_or_default();
+        self.requests
+            .get_or_create(&Decision {
+                issuer,
+                decision,
+                reason,
+            })
+            .inc();
+        self.decision_seconds.observe(took.as_secs_f64());
+    }
+
+    pub fn cache_hit(&self) {
+        self.cache_hits.inc();
+    }
+
+    pub fn cache_miss(&self) {
+        self.cache_misses.inc();
+    }
+
+    pub fn token(&self, target: &str, event: TokenEvent) {
+        let target = target.to_owned();
+        let (took, result) = match event {
+            TokenEvent::Fetched { took } => (took, "success"),
+            TokenEvent::Failed { took } => (took, "failure"),
+            TokenEvent::ServedStale => {
+                self.served_stale
+                    .get_or_create(&TargetLabel { target })
+                    .inc();
+                return;
+            }
+        };
+        self.token_fetch_seconds
+            .get_or_create(&Fetch { target, result })
+            .observe(took.as_secs_f64());
+    }
+
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "inbound_requests",
+            "Requests that came in, by decision",
+            self.requests.clone(),
+        );
+        registry.register_with_unit(
+            "inbound_decision",
+            "Time to decide about a request",
+            Unit::Seconds,
+            self.decision_seconds.clone(),
+        );
+        registry.register(
+            "verify_cache_hits",
+            "Tokens that were known",
+            self.cache_hits.clone(),
+        );
+        registry.register(
+            "verify_cache_misses",
+            "Tokens that were not known",
+            self.cache_misses.clone(),
+        );
+        registry.register_with_unit(
+            "outbound_token_fetch",
+            "Time to get a token from the token endpoint",
+            Unit::Seconds,
+            self.token_fetch_seconds.clone(),
+        );
+        registry.register(
+            "outbound_token_served_stale",
+            "Renewals that failed while the token at hand was still good",
+            self.served_stale.clone(),
+        );
+    }
+}
+
+/// What is looked up at each scrape.
+pub struct State {
+    pub verifier: Option<Arc<Verifier>>,
+    pub outbound: Option<Arc<Outbound>>,
+}
+
+impl Collector for State {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        if let Some(verifier) = &self.verifier {
+            let entries = gauge(
+                &mut encoder,
+                "verify_cache_entries",
+                "Verifications that are remembered",
+                None,
+            )?;
+            ConstGauge::new(int(verifier.remembered())).encode(entries.0)?;
+            let stats: Vec<(String, KeyStats)> = verifier
+                .keys()
+                .map(|(name, keys)| (name.to_string(), keys.stats()))
+                .collect();
+
+            let mut ages = gauge(
+                &mut encoder,
+                "jwks_age",
+                "Time since the issuer's keys were fetched",
+                Some(&Unit::Seconds),
+            )?;
+            for (issuer, stats) in &stats {
+                if let Some(age) = stats.age {
+                    ages.entry(&[("issuer", issuer)], int(age.as_secs()))?;
+                }
+            }
+            let mut refreshes =
+                counter(&mut encoder, "jwks_refresh", "Fetches of the issuer's keys")?;
+            for (issuer, stats) in &stats {
+                refreshes.entry(&[("issuer", issuer), ("result", "success")], stats.fetched)?;
+                refreshes.entry(&[("issuer", issuer), ("result", "failure")], stats.failed)?;
+            }
+            let mut unknown = counter(
+                &mut encoder,
+                "jwks_unknown_kid",
+                "Tokens that named an unknown key",
+            )?;
+            for (issuer, stats) in &stats {
+                unknown.entry(&[("issuer", issuer)], stats.unknown_kid)?;
+            }
+        }
+        if let Some(outbound) = &self.outbound {
+            let mut lives = gauge(
+                &mut encoder,
+                "outbound_token_expires_in",
+                "Time the held token still lives",
+                Some(&Unit::Seconds),
+            )?;
+            for target in outbound.targets() {
+                if let Some(life) = outbound.expires_in(target) {
+                    lives.entry(&[("target", &target.name)], life)?;
+                }
+            }
+            if let Some(age) = outbound.assertion_age() {
+                gauge(
+                    &mut encoder,
+                    "assertion_age",
+                    "Time since the platform issued our credential",
+                    Some(&Unit::Seconds),
+                )?
+                .entry(&[("source", "kubernetes")], age)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("State")
+    }
+}
+
+struct Gauges<'a>(prometheus_client::encoding::MetricEncoder<'a>);
+struct Counters<'a>(prometheus_client::encoding::MetricEncoder<'a>);
+
+impl Gauges<'_> {
+    fn entry(&mut self, labels: &[(&str, &str)], value: i64) -> Result<(), fmt::Error> {
+        ConstGauge::new(value).encode(self.0.encode_family(&labels)?)
+    }
+}
+
+impl Counters<'_> {
+    fn entry(&mut self, labels: &[(&str, &str)], value: u64) -> Result<(), fmt::Error> {
+        ConstCounter::new(value).encode(self.0.encode_family(&labels)?)
+    }
+}
+
+fn gauge<'a>(
+    encoder: &'a mut DescriptorEncoder<'_>,
+    name: &'a str,
+    help: &str,
+    unit: Option<&'a Unit>,
+) -> Result<Gauges<'a>, fmt::Error> {
+    encoder
+        .encode_descriptor(
+            name,
+            help,
+            unit,
+            prometheus_client::metrics::MetricType::Gauge,
+        )
+        .map(Gauges)
+}
+
+fn counter<'a>(
+    encoder: &'a mut DescriptorEncoder<'_>,
+    name: &'a str,
+    help: &str,
+) -> Result<Counters<'a>, fmt::Error> {
+    encoder
+        .encode_descriptor(
+            name,
+            help,
+            None,
+            prometheus_client::metrics::MetricType::Counter,
+        )
+        .map(Counters)
+}
+
+fn int(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
