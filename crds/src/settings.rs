@@ -263,7 +263,8 @@ impl<K: SettingsKind> JsonSchema for Settings<K> {
             "description".into(),
             json!(
                 "Settings by the names of the Admin API. Absent: not managed; a value: kept at it; \
-                 null: reset to the server's default."
+                 null: reset to the server's default (a null needs `kubectl apply --server-side`: \
+                 without it kubectl leaves nulls out)."
             ),
         );
         if let Some(Value::Object(properties)) = schema.get_mut("properties") {

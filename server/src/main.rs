@@ -78,7 +78,15 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse().command) {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            let _ = e.print();
+            // Status 2 is what `plan` says of a difference.
+            return ExitCode::from(u8::from(e.use_stderr()));
+        }
+    };
+    match run(cli.command) {
         Ok(code) => code,
         Err(e) => {
             console::complain(format_args!("{e:#}"));

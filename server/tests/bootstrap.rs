@@ -70,7 +70,7 @@ async fn variables_create_the_first_administrator_once() {
     let server = start("second-password");
     assert_eq!(
         sign_in(&server.address, "root", "second-password").await.0,
-        401
+        400
     );
     assert_eq!(
         sign_in(&server.address, "root", "first-password").await.0,

@@ -138,6 +138,23 @@ fn errors_are_status_1_and_change_nothing() {
     );
     assert!(!stderr(&output).contains("not-it"));
 
+    // Wrong usage is an error too, not a difference; and one proof is needed, not two.
+    let output = realmkeep().args(["plan", "--colour"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    for proofs in [&[][..], &["--token-file", "x", "--assertion-file", "x"]] {
+        let output = realmkeep()
+            .args(["plan", "-f", ".", "--server", "http://127.0.0.1:1"])
+            .args(proofs)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(
+            stderr(&output).contains("--assertion-file"),
+            "{}",
+            stderr(&output)
+        );
+    }
+
     let closed = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

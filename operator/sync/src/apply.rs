@@ -1,6 +1,6 @@
 //! Carries out one change by ordered calls.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use realmkeep_admin_client::{AdminClient, Error, FoundExt, ScopeAssignment};
 use realmkeep_plan::{Change, ObjectKey, Operation, SERVICE_ACCOUNT_ROLES};
@@ -56,6 +56,16 @@ async fn client(server: &AdminClient, realm: &str, change: &Change) -> Result<St
     let mut body = change.body.expose().clone();
     let fields = body.as_object_mut();
     let roles = fields.and_then(|fields| fields.shift_remove(SERVICE_ACCOUNT_ROLES));
+    let touches = |part: &str| change.fields.iter().any(|f| f.path.starts_with(part));
+    // Before anything is written: whether everything that is named exists.
+    if touches("defaultClientScopes") || touches("optionalClientScopes") {
+        known_scopes(server, realm, &body).await?;
+    }
+    if let Some(roles) = &roles
+        && touches(SERVICE_ACCOUNT_ROLES)
+    {
+        wanted_roles(server, realm, roles).await?;
+    }
     let id = match (change.op, &change.id) {
         (Operation::Update, Some(id)) => {
             server.update_client(realm, id, &body).await?;
@@ -92,46 +102,59 @@ async fn scopes(
     wanted: &Value,
     stored: &Value,
 ) -> Result<(), SyncError> {
-    let names = |value: &Value, field: &str| -> Option<BTreeSet<String>> {
-        let items = value.get(field)?.as_array()?.iter();
-        Some(items.filter_map(|s| Some(s.as_str()?.to_owned())).collect())
-    };
-    let mut known = None;
+    let mut gone = Vec::new();
+    let mut new = Vec::new();
     for (field, kind) in [
         ("defaultClientScopes", ScopeAssignment::Default),
         ("optionalClientScopes", ScopeAssignment::Optional),
     ] {
-        let Some(wanted) = names(wanted, field) else {
-            continue;
-        };
-        let stored = names(stored, field).unwrap_or_default();
-        if wanted == stored {
-            continue;
+        if let Some(wanted) = names(wanted.get(field)) {
+            let stored = names(stored.get(field)).unwrap_or_default();
+            gone.extend(stored.difference(&wanted).map(|s| (kind, s.clone())));
+            new.extend(wanted.difference(&stored).map(|s| (kind, s.clone())));
         }
-        let scopes = match &known {
-            Some(scopes) => scopes,
-            None => known.insert(server.client_scopes(realm).await?),
-        };
-        let id_of = |name: &str| {
-            let scope = scopes
-                .iter()
-                .find(|s| s.get("name").and_then(Value::as_str) == Some(name));
-            let id = scope.and_then(|s| s.get("id")?.as_str());
-            id.ok_or_else(|| SyncError::Unknown {
-                field: format!("spec.settings.{field}"),
-                what: format!("client scope {name:?}"),
-            })
-        };
-        for gone in stored.difference(&wanted) {
-            let scope = id_of(gone)?;
-            server.unassign_client_scope(realm, id, kind, scope).await?;
+    }
+    if gone.is_empty() && new.is_empty() {
+        return Ok(());
+    }
+    let known = known_scopes(server, realm, wanted).await?;
+    // A scope that moves from one list to the other must leave the one before it enters the other.
+    for (kind, scope) in &gone {
+        if let Some(scope) = known.get(scope) {
+            server
+                .unassign_client_scope(realm, id, *kind, scope)
+                .await?;
         }
-        for new in wanted.difference(&stored) {
-            let scope = id_of(new)?;
-            server.assign_client_scope(realm, id, kind, scope).await?;
+    }
+    for (kind, scope) in &new {
+        if let Some(scope) = known.get(scope) {
+            server.assign_client_scope(realm, id, *kind, scope).await?;
         }
     }
     Ok(())
+}
+
+/// The realm's client scopes by name, all of `client`'s among them.
+async fn known_scopes(
+    server: &AdminClient,
+    realm: &str,
+    client: &Value,
+) -> Result<BTreeMap<String, String>, SyncError> {
+    let scopes = server.client_scopes(realm).await?;
+    let known: BTreeMap<_, _> = scopes
+        .iter()
+        .filter_map(|s| Some((name(s).to_owned(), s.get("id")?.as_str()?.to_owned())))
+        .collect();
+    for field in ["defaultClientScopes", "optionalClientScopes"] {
+        let wanted = names(client.get(field)).unwrap_or_default();
+        if let Some(missing) = wanted.into_iter().find(|s| !known.contains_key(s)) {
+            return Err(SyncError::Unknown {
+                field: format!("spec.settings.{field}"),
+                what: format!("client scope {missing:?}"),
+            });
+        }
+    }
+    Ok(known)
 }
 
 async fn mappers(
@@ -183,11 +206,48 @@ async fn mappers(
     Ok(())
 }
 
+/// Roles of the realm (`None`) or of a client (its internal id), as representations.
+type WantedRoles = Vec<(Option<String>, Vec<Value>)>;
+
+/// The roles that a client's service account is to have; all of them exist.
+async fn wanted_roles(
+    server: &AdminClient,
+    realm: &str,
+    grants: &Value,
+) -> Result<WantedRoles, SyncError> {
+    let unknown = |field: &str, what: String| SyncError::Unknown {
+        field: format!("spec.serviceAccountRoles.{field}"),
+        what,
+    };
+    let mut wanted = WantedRoles::new();
+    if let Some(names) = names(grants.get("realm")) {
+        let mut roles = Vec::new();
+        for role in names {
+            let found = server.realm_role(realm, &role).await.found()?;
+            roles.push(found.ok_or_else(|| unknown("realm", format!("role {role:?}")))?);
+        }
+        wanted.push((None, roles));
+    }
+    let clients = grants.get("clients").and_then(Value::as_object);
+    for (client_id, grants) in clients.into_iter().flatten() {
+        let field = format!("clients.{client_id}");
+        let id = client_uuid(server, realm, client_id).await?;
+        let id = id.ok_or_else(|| unknown(&field, format!("client {client_id:?}")))?;
+        let mut roles = Vec::new();
+        for role in names(Some(grants)).unwrap_or_default() {
+            let found = server.client_role(realm, &id, &role).await.found()?;
+            roles.push(found.ok_or_else(|| unknown(&field, format!("role {role:?}")))?);
+        }
+        wanted.push((Some(id), roles));
+    }
+    Ok(wanted)
+}
+
 async fn service_account_roles(
     server: &AdminClient,
     realm: &str,
     client: &Value,
-    wanted: &Value,
+    grants: &Value,
 ) -> Result<(), SyncError> {
     let Some(user) = service_account(server, realm, client).await? else {
         return Err(SyncError::Unknown {
@@ -195,49 +255,23 @@ async fn service_account_roles(
             what: "a service account (settings.serviceAccountsEnabled: true)".into(),
         });
     };
-    if let Some(wanted) = names(wanted.get("realm")) {
-        let default_role = format!("default-roles-{}", realm.to_lowercase());
-        let has = server.user_roles(realm, &user, None).await?;
+    let default_role = format!("default-roles-{}", realm.to_lowercase());
+    for (client, wanted) in wanted_roles(server, realm, grants).await? {
+        let client = client.as_deref();
+        let has = server.user_roles(realm, &user, client).await?;
+        let among = |roles: &[Value], role: &Value| roles.iter().any(|r| name(r) == name(role));
         let gone: Vec<_> = has
             .iter()
-            .filter(|role| !wanted.contains(name(role)) && name(role) != default_role)
+            .filter(|role| !among(&wanted, role))
+            .filter(|role| client.is_some() || name(role) != default_role)
             .cloned()
             .collect();
-        let mut new = Vec::new();
-        for role in wanted.iter().filter(|w| !has.iter().any(|h| name(h) == *w)) {
-            let found = server.realm_role(realm, role).await.found()?;
-            new.push(found.ok_or_else(|| SyncError::Unknown {
-                field: "spec.serviceAccountRoles.realm".into(),
-                what: format!("role {role:?}"),
-            })?);
-        }
-        change_roles(server, realm, &user, None, &gone, &new).await?;
-    }
-    let clients = wanted.get("clients").and_then(Value::as_object);
-    for (client_id, wanted) in clients.into_iter().flatten() {
-        let field = format!("spec.serviceAccountRoles.clients.{client_id}");
-        let Some(id) = client_uuid(server, realm, client_id).await? else {
-            return Err(SyncError::Unknown {
-                field,
-                what: format!("client {client_id:?}"),
-            });
-        };
-        let wanted = names(Some(wanted)).unwrap_or_default();
-        let has = server.user_roles(realm, &user, Some(&id)).await?;
-        let gone: Vec<_> = has
+        let new: Vec<_> = wanted
             .iter()
-            .filter(|role| !wanted.contains(name(role)))
+            .filter(|role| !among(&has, role))
             .cloned()
             .collect();
-        let mut new = Vec::new();
-        for role in wanted.iter().filter(|w| !has.iter().any(|h| name(h) == *w)) {
-            let found = server.client_role(realm, &id, role).await.found()?;
-            new.push(found.ok_or_else(|| SyncError::Unknown {
-                field: field.clone(),
-                what: format!("role {role:?}"),
-            })?);
-        }
-        change_roles(server, realm, &user, Some(&id), &gone, &new).await?;
+        change_roles(server, realm, &user, client, &gone, &new).await?;
     }
     Ok(())
 }

@@ -319,9 +319,37 @@ async fn move_here(cx: &Cx, id: &str, parent: &str, taken: String) -> ApiResult<
     };
     let mut batch = Batch::new();
     batch.push(cx.store().update(&cx.realm.id, &moved)?);
+    let name = moved.name.as_deref().unwrap_or_default();
+    let path = format!("{}/{name}", group_path(&cx.realm, parent));
+    follow_path(cx, &mut batch, id, Some(&path))?;
     batch.touch(cx.touch_realm());
     cx.commit(batch).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// The realm names its default groups by path; they follow a group to its new path, or go with it.
+fn follow_path(cx: &Cx, batch: &mut Batch, group: &str, path: Option<&str>) -> ApiResult<()> {
+    let old = group_path(&cx.realm, group);
+    let below = format!("{old}/");
+    let defaults = cx.realm.settings.default_groups.as_deref();
+    let is_inside = |known: &String| *known == old || known.starts_with(&below);
+    if path == Some(old.as_str()) || !defaults.unwrap_or_default().iter().any(is_inside) {
+        return Ok(());
+    }
+    let mut settings = cx.realm.settings.clone();
+    let list = settings.default_groups.get_or_insert_default();
+    match path {
+        None => list.retain(|known| !is_inside(known)),
+        Some(path) => {
+            for known in list.iter_mut() {
+                if let Some(rest) = is_inside(known).then(|| known.get(old.len()..)).flatten() {
+                    *known = format!("{path}{rest}");
+                }
+            }
+        }
+    }
+    batch.push(cx.store().update_realm(&settings)?);
+    Ok(())
 }
 
 fn check_name(name: Option<&str>) -> ApiResult<()> {
@@ -367,6 +395,14 @@ async fn update(cx: Cx, given: Given<GroupRepresentation>) -> ApiResult<StatusCo
     }
     let mut batch = Batch::new();
     batch.push(cx.store().update(&cx.realm.id, &new)?);
+    let id = new.id.clone().unwrap_or_default();
+    let name = new.name.as_deref().unwrap_or_default();
+    let path = if parent.is_empty() {
+        format!("/{name}")
+    } else {
+        format!("{}/{name}", group_path(&cx.realm, &parent))
+    };
+    follow_path(&cx, &mut batch, &id, Some(&path))?;
     batch.touch(cx.touch_realm());
     cx.commit(batch).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -376,6 +412,7 @@ async fn delete(cx: Cx) -> ApiResult<StatusCode> {
     cx.require(users::MANAGE)?;
     let top = here(&cx)?.id.clone().unwrap_or_default();
     let mut batch = Batch::new();
+    follow_path(&cx, &mut batch, &top, None)?;
     let mut open = vec![top];
     while let Some(id) = open.pop() {
         open.extend(children(&cx, &id).filter_map(|g| g.id.clone()));

@@ -11,7 +11,6 @@ pub struct Right(&'static str);
 #[allow(missing_docs)]
 impl Right {
     pub const CREATE_CLIENT: Self = Self("create-client");
-    pub const MANAGE_AUTHORIZATION: Self = Self("manage-authorization");
     pub const MANAGE_CLIENTS: Self = Self("manage-clients");
     pub const MANAGE_EVENTS: Self = Self("manage-events");
     pub const MANAGE_IDENTITY_PROVIDERS: Self = Self("manage-identity-providers");

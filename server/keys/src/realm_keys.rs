@@ -320,7 +320,6 @@ fn self_signed(realm: &str, pkcs8: &[u8], now: i64) -> Result<String, KeysError>
 mod tests {
     use super::*;
 
-    /// spec: KEYS-01
     #[test]
     fn a_realm_gets_one_key_of_each_kind() {
         let keys = generate_realm_keys("r", 1_700_000_000).unwrap();

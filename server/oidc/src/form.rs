@@ -89,8 +89,7 @@ mod tests {
         assert_eq!(form.value("a"), Some("1"));
         assert_eq!(form.value("b"), Some("x y z"));
         assert_eq!(form.value("c"), None);
-        let many = "a=1&".repeat(2) + &"b=1&".repeat(1);
-        for bad in ["a=1&a=2", "a=&a=", "a=%00", "%00=1", "a=%ff", &many] {
+        for bad in ["a=1&a=2", "a=&a=", "a=%00", "%00=1", "a=%ff"] {
             let error = Form::parse(bad.as_bytes()).unwrap_err();
             assert_eq!(error.error, "invalid_request", "{bad}");
         }

@@ -702,14 +702,17 @@ async fn doubtful_requests_end_on_a_page() {
     assert_eq!(browser.get(&unknown).await.status, StatusCode::NOT_FOUND);
 }
 
-/// The application is told, as the ground truth has it.
+/// Changed parameters, the error, its description.
+type Case<'a> = (Vec<(&'a str, &'a str)>, &'a str, Option<&'a str>);
+
+/// The application is told, in the words that existing clients know.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_application_learns_what_is_wrong() {
     let server = Server::start().await;
     let browser = Browser::default();
     let challenge = base64url(sha256(VERIFIER.as_bytes()));
     let long = "x".repeat(5_000);
-    let cases: Vec<(Vec<(&str, &str)>, &str, Option<&str>)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         (
             vec![("response_type", "-")],
             "invalid_request",
@@ -968,4 +971,71 @@ async fn pages_load_one_stylesheet_that_may_be_kept() {
         .get(&format!("{}/resources/0/login.css", server.base))
         .await;
     assert_eq!(old.status, StatusCode::NOT_FOUND);
+}
+
+/// An imported password keeps working and is hashed anew, as new ones are, when it is first used.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_hash_is_replaced_at_login() {
+    use aws_lc_rs::pbkdf2;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    let server = Server::start().await;
+    let store = &server.services.store;
+    let mut hash = [0; 32];
+    let iterations = std::num::NonZeroU32::new(1_000).unwrap();
+    let (salt, kind) = (b"0123456789abcdef", pbkdf2::PBKDF2_HMAC_SHA256);
+    pbkdf2::derive(kind, iterations, salt, b"old pw", &mut hash);
+    let imported = CredentialRepresentation {
+        id: Some("c-alice".into()),
+        r#type: Some("password".into()),
+        credential_data: Some(r#"{"hashIterations":1000,"algorithm":"pbkdf2-sha256"}"#.into()),
+        secret_data: Some(SecretString::new(format!(
+            r#"{{"value":"{}","salt":"{}"}}"#,
+            STANDARD.encode(hash),
+            STANDARD.encode(salt)
+        ))),
+        ..Default::default()
+    };
+    let mut batch = Batch::new();
+    batch.push(store.update_credential("alice", &imported).unwrap());
+    store.commit(batch).await.unwrap();
+    let algorithm = async || {
+        let found = store.credentials("alice").await.unwrap();
+        let data = found[0].credential_data.clone().unwrap();
+        serde_json::from_str::<Json>(&data).unwrap()["algorithm"].clone()
+    };
+
+    for (password, status, after) in [
+        ("wrong", 200, "pbkdf2-sha256"),
+        ("old pw", 303, "argon2"),
+        ("old pw", 303, "argon2"),
+        ("wrong", 200, "argon2"),
+    ] {
+        let browser = Browser::default();
+        let page = browser.get(&server.authorize(&[])).await;
+        let form = [("username", "alice"), ("password", password)];
+        let answer = browser.post(&page.action(&server), &form).await;
+        assert_eq!(answer.status, status);
+        assert_eq!(algorithm().await, after);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_was_disabled_meanwhile_gets_no_code() {
+    let server = Server::start().await;
+    let browser = Browser::default();
+    let page = browser.get(&server.authorize(&[])).await;
+    let store = &server.services.store;
+    let mut app = client("app");
+    app.enabled = Some(false);
+    let mut batch = Batch::new();
+    batch.push(store.update("r", &app).unwrap());
+    batch.touch(Touch::Client("r".into(), "app".into()));
+    store.commit(batch).await.unwrap();
+    let form = [("username", "alice"), ("password", "pw")];
+    let answer = browser.post(&page.action(&server), &form).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert!(answer.text.contains("is disabled"));
+    assert_eq!(server.sessions().await, 0);
 }

@@ -56,7 +56,7 @@ async fn present_with(server: &Server, assertion: &str, more: &[(&str, &str)]) -
 
 /// A workload with nothing but its projected service account token gets an ordinary access token.
 ///
-/// spec: FCA-01, FCA-03, FCA-04, FCA-05, FCA-07, FCA-08, FCA-09, FCA-10, FCA-11, FCA-25, FCA-28
+/// spec: FCA-01, FCA-04, FCA-05, FCA-07, FCA-08, FCA-09, FCA-10, FCA-11, FCA-25, FCA-28
 #[tokio::test]
 async fn a_service_account_token_is_all_a_workload_needs() {
     let (server, issuer) = kubernetes().await;
@@ -324,7 +324,7 @@ async fn every_claim_of_a_kubernetes_token_is_checked() {
     .await;
 }
 
-/// spec: FCA-02, FCA-13, FCA-14, FCA-15, FCA-16, FCA-18
+/// spec: FCA-13, FCA-14, FCA-15, FCA-16, FCA-18
 #[tokio::test]
 async fn every_claim_of_an_oidc_token_is_checked() {
     let server = Server::start().await;
@@ -573,7 +573,7 @@ async fn what_is_off_or_ambiguous_is_refused() {
 /// The kubelet keeps a token for minutes, so it is used again and again; other issuers' tokens
 /// count once unless the provider allows more.
 ///
-/// spec: FCA-17, FCA-19, FCA-29
+/// spec: FCA-17, FCA-19
 #[tokio::test]
 async fn reuse_is_as_the_provider_says() {
     let (server, issuer) = kubernetes().await;
@@ -662,8 +662,6 @@ async fn of_many_who_present_one_assertion_one_succeeds() {
 
 /// `allowedClockSkew` and `fedClientAssertionMaxExp` are the provider's to set; the skew holds for
 /// every time in the token.
-///
-/// spec: FCA-30
 #[tokio::test]
 async fn skew_and_lifetime_are_settings() {
     let (server, issuer) = kubernetes().await;

@@ -9,7 +9,7 @@ use realmkeep_representations::SecretString;
 
 /// Exactly one way to prove who we are.
 #[derive(Debug, Args)]
-#[group(id = "proof", required = true, multiple = false, args = ["assertion_file", "token_file", "username", "client_secret_file"])]
+#[group(skip)]
 pub struct Connect {
     /// URL of the server, what comes before /realms and /admin
     #[arg(long, value_name = "URL")]
@@ -18,19 +18,19 @@ pub struct Connect {
     #[arg(long, value_name = "REALM", default_value = "master")]
     auth_realm: String,
     /// File with a token of a trusted issuer, such as a projected service account token
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "proof")]
     assertion_file: Option<PathBuf>,
     /// File with an access token
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "proof")]
     token_file: Option<PathBuf>,
     /// Name of an administrator; with --password-file
-    #[arg(long, value_name = "NAME", requires = "password_file")]
+    #[arg(long, value_name = "NAME", requires = "password_file", group = "proof")]
     username: Option<String>,
     /// File with the administrator's password
     #[arg(long, value_name = "FILE", requires = "username")]
     password_file: Option<PathBuf>,
     /// File with the secret of the client named by --client-id
-    #[arg(long, value_name = "FILE", requires = "client_id")]
+    #[arg(long, value_name = "FILE", requires = "client_id", group = "proof")]
     client_secret_file: Option<PathBuf>,
     /// Client to authenticate as; admin-cli with a password
     #[arg(long, value_name = "ID")]

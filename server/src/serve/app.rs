@@ -21,6 +21,7 @@ use super::listener::Secure;
 use super::metrics::{self, HttpMetrics};
 
 const REFERRER_POLICY: HeaderName = HeaderName::from_static("referrer-policy");
+const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 /// One year.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000; includeSubDomains");
 
@@ -85,6 +86,9 @@ async fn security_headers(request: Request, next: Next) -> Response {
     headers
         .entry(REFERRER_POLICY)
         .or_insert(HeaderValue::from_static("no-referrer"));
+    headers
+        .entry(ROBOTS)
+        .or_insert(HeaderValue::from_static("none"));
     if secure {
         headers
             .entry(header::STRICT_TRANSPORT_SECURITY)

@@ -46,6 +46,8 @@ pub struct Realm {
     pub(crate) client_names: Cache<String, String>,
     /// clientIds by identity provider and subject there.
     pub(crate) federated: Cache<(String, String), Arc<Vec<String>>>,
+    /// Ids of users, by id of the client whose service account they are.
+    pub(crate) service_accounts: Cache<String, String>,
     subjects: Cache<String, Arc<Subject>>,
 }
 
@@ -264,6 +266,7 @@ impl Store {
             clients: Cache::new(CLIENTS),
             client_names: Cache::new(CLIENTS),
             federated: Cache::new(CLIENTS),
+            service_accounts: Cache::new(CLIENTS),
             subjects: Cache::new(USERS),
             settings,
             id,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use realmkeep_representations::ClientRepresentation;
 
-use crate::cache::{Client, Realm};
+use crate::cache::{Client, Realm, Subject};
 use crate::db::statements;
 use crate::{Store, StoreError};
 
@@ -65,6 +65,32 @@ impl Store {
                 .keep(&realm.federated, changes, key, found.clone());
         }
         Ok(found)
+    }
+
+    /// The service account of the client with this id (not clientId).
+    ///
+    /// # Errors
+    /// When the database fails or a document cannot be read.
+    pub async fn service_account(
+        &self,
+        realm: &Realm,
+        client_id: &str,
+    ) -> Result<Option<Arc<Subject>>, StoreError> {
+        if let Some(user_id) = realm.service_accounts.get(client_id)
+            && let Some(subject) = self.subject(realm, &user_id).await?
+        {
+            return Ok(Some(subject));
+        }
+        let Some(user) = self.find_service_account(&realm.id, client_id).await? else {
+            realm.service_accounts.invalidate(client_id);
+            return Ok(None);
+        };
+        let user_id = user.id.unwrap_or_default();
+        // An account never changes its client, so what is cached is right as long as it exists.
+        realm
+            .service_accounts
+            .insert(client_id.to_owned(), user_id.clone());
+        self.subject(realm, &user_id).await
     }
 
     /// The client with this id (not clientId).

@@ -202,11 +202,7 @@ impl<'a> Mapper<'a> {
         let switch = match target {
             Target::AccessToken => "access.token.claim",
             Target::IdToken => "id.token.claim",
-            // An absent userinfo switch follows the ID token, as older exports mean it.
-            Target::UserInfo => match self.config("userinfo.token.claim") {
-                Some(_) => "userinfo.token.claim",
-                None => "id.token.claim",
-            },
+            Target::UserInfo => "userinfo.token.claim",
         };
         match self.config(switch) {
             Some(value) => value == "true",

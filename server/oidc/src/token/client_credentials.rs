@@ -41,16 +41,11 @@ pub(super) async fn issue(
             .because("the service account user was deleted; switch service accounts off and on")
     };
     let own_id = representation.id.as_deref().unwrap_or_default();
-    let user = store
-        .find_service_account(&context.realm.id, own_id)
-        .await?
-        .ok_or_else(missing)?;
-    let user_id = user.id.unwrap_or_default();
     let subject = store
-        .subject(&context.realm, &user_id)
+        .service_account(&context.realm, own_id)
         .await?
         .ok_or_else(missing)?;
-    event.user_id = Some(user_id);
+    event.user_id.clone_from(&subject.user.id);
     if let Some(username) = &subject.user.username {
         event.details.insert("username", username.clone());
     }

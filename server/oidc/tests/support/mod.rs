@@ -112,6 +112,11 @@ impl Server {
         format!("{}/protocol/openid-connect/{endpoint}", self.issuer())
     }
 
+    /// The database's file.
+    pub fn database(&self) -> std::path::PathBuf {
+        self.folder.path().join("test.db")
+    }
+
     pub async fn realm(&self) -> Arc<Realm> {
         self.services.store.realm(REALM).await.unwrap().unwrap()
     }
