@@ -19,7 +19,7 @@ management=$((forward_port + 1))
 metrics=$((forward_port + 2))
 resync=5
 
-(cd "$root" && cargo build --quiet --locked -p realmkeep -p realmkeep-operator)
+(cd "$root" && cargo build --quiet --locked --workspace --bin realmkeep --bin realmkeep-operator)
 
 server_pid='' operator_pid='' second_pid=''
 finish() {
@@ -139,6 +139,7 @@ installed() {
 	check 'the operator is ready' yes ready $metrics
 	k create namespace identity >/dev/null
 	k create namespace shop >/dev/null
+	k label namespace identity realmkeep.dev/allow-operator-account=true >/dev/null
 	k create serviceaccount --namespace shop shop-backend >/dev/null
 }
 
@@ -360,6 +361,38 @@ identity_server() {
 	k delete secret/kept-master-key service/other --namespace identity >/dev/null
 }
 
+# What a resource must not get: the operator's token for another server.
+accounts() {
+	part "the operator's account"
+	resource ExternalServer mine shop <<<$'url: '"$server_url"$'\nauth: {serviceAccount: {}}' >/dev/null
+	check 'an ExternalServer may not use it without a grant to its namespace' 'False PrivilegeDenied *allow-operator-account*' condition externalserver shop mine Accepted
+	resource Realm stolen shop <<<$'serverRef: {kind: ExternalServer, name: mine}' >/dev/null
+	check 'nor may a realm on it' 'False Pending *own account*' condition realm shop stolen Programmed
+	k delete realm/stolen externalserver/mine --namespace shop --timeout=30s >/dev/null
+	resource ExternalServer api identity <<<$'url: https://evil.test\nauth: {serviceAccount: {audience: "https://kubernetes.default.svc"}}' >/dev/null
+	check 'no token is asked for that is not for a realm' 'False Invalid *audience*' condition externalserver identity api Accepted
+	k delete externalserver --namespace identity api --timeout=30s >/dev/null
+
+	resource IdentityServer real identity <<<$'url: https://id.example.test\nstorage: {emptyDir: {}}' >/dev/null
+	check 'a server has its URL' 'https://id.example.test' k get identityserver --namespace identity real -o jsonpath='{.status.url}'
+	resource IdentityServer fake shop <<<$'url: https://fake.example.test\nstorage: {emptyDir: {}}' >/dev/null
+	check 'another one has its own' 'https://fake.example.test' k get identityserver --namespace shop fake -o jsonpath='{.status.url}'
+	k patch identityserver --namespace shop fake --type=merge -p '{"spec":{"url":"https://id.example.test"}}' >/dev/null
+	check "and cannot have the first one's" 'False IdentityConflict *identity/real*' condition identityserver shop fake Accepted
+	check 'and the first keeps it' 'True *' condition identityserver identity real Accepted
+	k patch identityserver --namespace shop fake --type=merge -p '{"spec":{"url":"http://real.identity.svc.cluster.local:8080"}}' >/dev/null
+	check "nor the first one's name in the cluster" 'False Invalid *real.identity*' condition identityserver shop fake Accepted
+	k delete identityserver --namespace shop fake --timeout=30s >/dev/null
+	writes() { k get --raw /metrics | awk '/^apiserver_request_total/ && /verb="(APPLY|PATCH|PUT|POST)"/ && /resource="(statefulsets|services|serviceaccounts|networkpolicies|poddisruptionbudgets|secrets|configmaps)"/ && !/subresource="(token|status)"/ { sum += $NF } END { print sum + 0 }'; }
+	sleep 3
+	local before
+	before=$(writes)
+	sleep $((resync * 2 + 1))
+	after() { writes; }
+	patience=1 check "at rest its parts are not written" "$before" after
+	k delete identityserver --namespace identity real --timeout=30s >/dev/null
+}
+
 election() {
 	part 'two replicas'
 	holder() { k get lease --namespace realmkeep-system realmkeep-operator -o jsonpath='{.spec.holderIdentity}'; }
@@ -370,6 +403,7 @@ election() {
 	leads() { curl --silent --max-time 2 "http://127.0.0.1:$1/metrics" | awk '$1 == "realmkeep_operator_leader" { print $2 }'; }
 	check 'and stands by' 0 leads $((metrics + 1))
 	kill -KILL "$operator_pid"
+	wait "$operator_pid" 2>/dev/null
 	check 'when the first is killed, the second leads' second holder
 	by_hand shop-backend '{"clientId":"shop-backend","name":"by hand"}'
 	check 'and works' "The shop's back end" on_server shop-backend name
@@ -418,7 +452,7 @@ teardown() {
 
 # A failed check is counted, and the next one tried.
 set +e
-for case in installed three_resources at_rest drift policies bad_input duplicates namespaces secrets output identity_server election unreachable teardown; do
+for case in installed three_resources at_rest drift policies bad_input duplicates namespaces secrets output identity_server accounts election unreachable teardown; do
 	$case
 done
 set -e

@@ -54,7 +54,9 @@ done
 "$cluster/down.sh"
 reason=$(why_no_node)
 if [ -n "$reason" ]; then
-	exec "$e2e/api.sh" "$reason"
+	say "left out: the cluster with a node, so pods, projected token volumes and both sidecars ($reason); apiserver.sh needs no node"
+	say '0 passed, 0 failed'
+	exit
 fi
 "$cluster/deps.sh"
 "$cluster/build.sh" 2>&1 | grep -v 'built before' || true

@@ -56,7 +56,9 @@ pub struct ExternalServerSpec {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum ExternalServerAuth {
-    /// The operator's own service account token. No secret exists.
+    /// The operator's own service account token. No secret exists. Only in namespaces with the
+    /// label `realmkeep.dev/allow-operator-account: "true"`, because the account administers the
+    /// server.
     ServiceAccount(OperatorAuth),
     /// A client with a secret.
     ClientCredentials(ClientCredentialsAuth),
@@ -76,7 +78,8 @@ pub struct OperatorAuth {
     /// The operator's client there; default: the server finds it by the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// The token's audience; default: the issuer of that realm.
+    /// The token's audience, the issuer of that realm; default: the server's `url` and
+    /// `/realms/` with the realm's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audience: Option<String>,
 }

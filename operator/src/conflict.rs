@@ -35,7 +35,8 @@ pub fn refuse<K: Kind>(
     }
 }
 
-fn is_older(a: &ObjectMeta, b: &ObjectMeta) -> bool {
+/// Whether `a` was there first.
+pub fn is_older(a: &ObjectMeta, b: &ObjectMeta) -> bool {
     age(a) < age(b)
 }
 

@@ -18,6 +18,17 @@ pub fn server(context: &Context, queues: &Queues, server: &ResolvedServerRef) {
         realm.spec.server_ref.resolve(namespace) == *server
     });
     queues.realms.push_all(realms);
+    // Others may have lost their URL to it.
+    queues
+        .identity_servers
+        .push_all(picked(&context.stores.identity_servers, |other, _| {
+            !is_ready(other)
+        }));
+    queues
+        .external_servers
+        .push_all(picked(&context.stores.external_servers, |other, _| {
+            !is_ready(other)
+        }));
 }
 
 /// A realm: what lives in it, and others that declare the same one.
@@ -102,6 +113,9 @@ pub fn secret(context: &Context, queues: &Queues, in_namespace: &str, secret: &s
 /// A namespace, whose labels decide who admits it: what in it refers to another one.
 pub fn namespace(context: &Context, queues: &Queues, name: &str) {
     let stores = &context.stores;
+    queues
+        .external_servers
+        .push_all(picked(&stores.external_servers, |_, own| own == name));
     let elsewhere = |other: &Option<String>, own: &str| {
         own == name && other.as_ref().is_some_and(|other| other != name)
     };

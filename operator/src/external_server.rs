@@ -92,7 +92,10 @@ async fn check(server: &ExternalServer, context: &Context) -> Result<(), Problem
         admin,
         account_realm,
         ..
-    } = context.servers.external_server(server).await?;
+    } = context
+        .servers
+        .external_server(&context.stores, server)
+        .await?;
     answers(&admin, &account_realm).await?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The operator: runs identity servers and keeps what lives on them as custom resources declare.
 
 mod args;
+mod audience;
 mod client;
 mod conflict;
 mod context;

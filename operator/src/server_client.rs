@@ -19,6 +19,7 @@ use realmkeep_sync::RefError;
 
 use crate::{
     args::Args,
+    audience,
     problem::Problem,
     secrets,
     stores::{Stores, find},
@@ -86,7 +87,10 @@ impl Servers {
             ServerKind::IdentityServer => {
                 let found = find(&stores.identity_servers, &server.namespace, &server.name);
                 match found.as_deref().map(|found| &found.0) {
-                    Some(Ok(found)) => self.identity_server(found).map(Some),
+                    Some(Ok(found)) => {
+                        let connected = self.identity_server(stores, found);
+                        connected.map(Some).map_err(|e| unusable(&e.message))
+                    }
                     Some(Err(e)) => Err(unusable(&e.error)),
                     None => Ok(None),
                 }
@@ -95,7 +99,7 @@ impl Servers {
                 let found = find(&stores.external_servers, &server.namespace, &server.name);
                 match found.as_deref().map(|found| &found.0) {
                     Some(Ok(found)) => {
-                        let connected = self.external_server(found).await;
+                        let connected = self.external_server(stores, found).await;
                         connected.map(Some).map_err(|e| unusable(&e.message))
                     }
                     Some(Err(e)) => Err(unusable(&e.error)),
@@ -106,15 +110,23 @@ impl Servers {
     }
 
     /// # Errors
-    /// The URL is none.
-    pub fn identity_server(&self, server: &IdentityServer) -> Result<Server, Problem> {
+    /// The URL is none, or another server's.
+    pub fn identity_server(
+        &self,
+        stores: &Stores,
+        server: &IdentityServer,
+    ) -> Result<Server, Problem> {
+        if let Some(error) = audience::validate(server) {
+            return Err(invalid(&error.path, &error.message));
+        }
+        audience::claim_identity_server(server, stores)?;
         let key = resolved(ServerKind::IdentityServer, server);
         let print = fingerprint(server, &[]);
         if let Some(open) = self.open(&key, &print) {
             return Ok(open);
         }
         let public_url = server.public_url();
-        let audience = format!("{public_url}/realms/{MASTER}");
+        let audience = audience::of_identity_server(server);
         let credentials = Credentials::Assertion {
             realm: MASTER.into(),
             client_id: None,
@@ -131,8 +143,13 @@ impl Servers {
     }
 
     /// # Errors
-    /// A Secret cannot be read, or the URL or the CA is none.
-    pub async fn external_server(&self, server: &ExternalServer) -> Result<Server, Problem> {
+    /// A Secret cannot be read, the operator's account may not be used, or the URL or the CA is
+    /// none.
+    pub async fn external_server(
+        &self,
+        stores: &Stores,
+        server: &ExternalServer,
+    ) -> Result<Server, Problem> {
         let namespace = server.namespace().unwrap_or_default();
         let key = resolved(ServerKind::ExternalServer, server);
         let url = server.spec.url.trim_end_matches('/').to_owned();
@@ -143,8 +160,8 @@ impl Servers {
         let (account_realm, credentials) = match &server.spec.auth {
             ExternalServerAuth::ServiceAccount(auth) => {
                 let realm = master(&auth.realm);
-                let audience = auth.audience.clone();
-                let audience = audience.unwrap_or_else(|| format!("{url}/realms/{realm}"));
+                audience::claim_external_server(server, auth, &self.namespace, stores)?;
+                let audience = audience::of_external_server(server, auth);
                 let credentials = Credentials::Assertion {
                     realm: realm.clone(),
                     client_id: auth.client_id.clone(),

@@ -69,6 +69,15 @@ impl Stores {
         );
     }
 
+    /// Whether a namespace carries a label with the value `"true"`.
+    pub fn has_label(&self, namespace: &str, label: &str) -> bool {
+        let found = self.namespaces.get(&ObjectRef::new(namespace));
+        let labels = found.as_ref().and_then(|ns| ns.metadata.labels.as_ref());
+        labels
+            .and_then(|labels| labels.get(label))
+            .is_some_and(|value| value == "true")
+    }
+
     /// Whether an owner in `owner` admits resources of the namespace `from`.
     pub fn admits(&self, allowed: Option<&AllowedNamespaces>, owner: &str, from: &str) -> bool {
         let own = AllowedNamespaces::default();

@@ -59,7 +59,6 @@ async fn it_becomes_ready_and_tells_how_it_is() {
     assert!(!run(&["health", "--port", &port]).status.success());
 }
 
-/// spec: CORE-12
 #[tokio::test]
 async fn the_master_realm_is_there_from_the_first_start() {
     let data = tempfile::tempdir().unwrap();

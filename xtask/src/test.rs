@@ -42,7 +42,7 @@ pub fn run(fast: bool, only: &[String]) -> Result<ExitCode> {
         times: Vec::new(),
     };
     // Many minutes of compiling Go the first time: beside the steps before it.
-    let cluster = if run.wants("cluster", true) {
+    let cluster = if run.wants("operator", true) || run.wants("cluster", true) {
         Some(ClusterBuild::start()?)
     } else {
         None
@@ -80,14 +80,17 @@ pub fn run(fast: bool, only: &[String]) -> Result<ExitCode> {
         tools::debian(&[tools::CHROMIUM, tools::NODE, tools::NPM])?;
         counted(&mut shell::command("e2e/browser/run.sh"))
     });
+    run.step("operator", true, || {
+        if let Some(build) = cluster {
+            build.finish()?;
+        }
+        cluster_tests("e2e/apiserver.sh", "control", &mut left_out)
+    });
     run.step("images", true, || {
         check(shell::cargo().args(["xtask", "images"]))
     });
     run.step("cluster", true, || {
-        if let Some(build) = cluster {
-            build.finish()?;
-        }
-        cluster_tests(&mut left_out)
+        cluster_tests("e2e/run.sh", "all", &mut left_out)
     });
     run.left_out.append(&mut left_out);
     Ok(run.finish(begun))
@@ -290,13 +293,14 @@ fn deny(left_out: &mut Vec<String>) -> Result<Count> {
     Ok(count)
 }
 
-fn cluster_tests(left_out: &mut Vec<String>) -> Result<Count> {
+/// A script of e2e that needs these programs of the test cluster.
+fn cluster_tests(script: &str, programs: &str, left_out: &mut Vec<String>) -> Result<Count> {
     let path = tools::path()?;
     if !shell::has("go") {
         bail!("missing: go, which builds the test cluster: install Go 1.26 (https://go.dev/dl)");
     }
-    shell::run(cluster::script("build.sh").env("PATH", &path))?;
-    let (status, lines) = shell::tee(shell::command("e2e/run.sh").env("PATH", &path))?;
+    shell::run(cluster::script("build.sh").arg(programs).env("PATH", &path))?;
+    let (status, lines) = shell::tee(shell::command(script).env("PATH", &path))?;
     left_out.extend(
         lines
             .iter()
@@ -304,7 +308,8 @@ fn cluster_tests(left_out: &mut Vec<String>) -> Result<Count> {
             .map(str::to_owned),
     );
     let count = lines.iter().rev().find_map(|line| last_line(line));
-    let mut count = count.context("e2e/run.sh ended without a line `N passed, M failed`")?;
+    let mut count =
+        count.with_context(|| format!("{script} ended without a line `N passed, M failed`"))?;
     if !status.success() && count.failed == 0 {
         count.failed = 1;
     }

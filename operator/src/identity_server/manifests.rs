@@ -199,7 +199,9 @@ fn stateful_set(server: &IdentityServer, settings: &Settings<'_>) -> Value {
             {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
         ]}}),
     ];
-    let mut set = json!({
+    let claims = volume.is_none().then(|| vec![volume_claim(server)]);
+    volumes.extend(volume);
+    without_nulls(json!({
         "apiVersion": "apps/v1", "kind": "StatefulSet",
         "metadata": metadata(server, ""),
         "spec": {
@@ -219,16 +221,26 @@ fn stateful_set(server: &IdentityServer, settings: &Settings<'_>) -> Value {
                         "seccompProfile": {"type": "RuntimeDefault"},
                     },
                     "containers": [container(server, settings)],
+                    "volumes": volumes,
                 },
             },
+            "volumeClaimTemplates": claims,
         },
-    });
-    if volume.is_none() {
-        set["spec"]["volumeClaimTemplates"] = json!([volume_claim(server)]);
+    }))
+}
+
+/// Leaves out what is not declared.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(map) => Value::Object(
+            map.into_iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(key, value)| (key, without_nulls(value)))
+                .collect(),
+        ),
+        Value::Array(items) => Value::Array(items.into_iter().map(without_nulls).collect()),
+        other => other,
     }
-    volumes.extend(volume);
-    set["spec"]["template"]["spec"]["volumes"] = Value::Array(volumes);
-    set
 }
 
 fn volume_claim(server: &IdentityServer) -> Value {
@@ -237,15 +249,16 @@ fn volume_claim(server: &IdentityServer) -> Value {
         _ => None,
     };
     let size = claimed.map_or(json!(DEFAULT_SIZE), |claim| json!(claim.size));
-    let mut claim = json!({
+    let class = claimed.and_then(|claim| claim.storage_class_name.as_ref());
+    json!({
         "apiVersion": "v1", "kind": "PersistentVolumeClaim",
         "metadata": {"name": "data"},
-        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}},
-    });
-    if let Some(class) = claimed.and_then(|claim| claim.storage_class_name.as_ref()) {
-        claim["spec"]["storageClassName"] = json!(class);
-    }
-    claim
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": class,
+            "resources": {"requests": {"storage": size}},
+        },
+    })
 }
 
 fn container(server: &IdentityServer, settings: &Settings<'_>) -> Value {
@@ -263,9 +276,11 @@ fn container(server: &IdentityServer, settings: &Settings<'_>) -> Value {
             "limits": {"memory": "256Mi"},
         }),
     };
-    let mut container = json!({
+    let pull_policy = spec.image_pull_policy.as_deref();
+    json!({
         "name": "server",
         "image": spec.image.as_deref().unwrap_or(settings.default_image),
+        "imagePullPolicy": pull_policy.or(settings.default_pull_policy),
         "env": env(server, settings),
         "ports": [
             {"name": "http", "containerPort": HTTP, "protocol": "TCP"},
@@ -285,15 +300,7 @@ fn container(server: &IdentityServer, settings: &Settings<'_>) -> Value {
             {"name": "master-key", "mountPath": MASTER_KEY_FOLDER, "readOnly": true},
             {"name": "service-account", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "readOnly": true},
         ],
-    });
-    let policy = spec
-        .image_pull_policy
-        .as_deref()
-        .or(settings.default_pull_policy);
-    if let Some(policy) = policy {
-        container["imagePullPolicy"] = json!(policy);
-    }
-    container
+    })
 }
 
 fn env(server: &IdentityServer, settings: &Settings<'_>) -> Vec<Value> {

@@ -12,11 +12,12 @@ use k8s_openapi::{
 };
 use kube::{Api, Resource, runtime::controller::Action};
 use realmkeep_crds::{
-    IdentityServer, Reason, ResolvedServerRef, ServerKind, ServerStatus, Validate,
+    ConditionType, IdentityServer, Reason, ResolvedServerRef, ServerKind, ServerStatus, Validate,
 };
 
 use self::manifests::Settings;
 use crate::{
+    audience,
     context::Context,
     external_server::answers,
     invalid,
@@ -67,11 +68,20 @@ async fn look(
         }
     };
     let problem = program(server, context).await.err();
+    // A URL that is refused is not claimed.
+    let refused = problem
+        .as_ref()
+        .is_some_and(|p| p.phase == ConditionType::Accepted);
+    let claimed = if refused {
+        server.status.as_ref().and_then(|status| status.url.clone())
+    } else {
+        Some(server.public_url())
+    };
     let outcome = Outcome {
         before: server.status.clone().unwrap_or_default(),
         after: ServerStatus {
             observed_generation: meta.generation,
-            url: Some(server.public_url()),
+            url: claimed,
             conditions: Vec::new(),
         },
         verdicts: phases(problem.as_ref()),
@@ -99,9 +109,11 @@ async fn look(
 async fn program(server: &IdentityServer, context: &Context) -> Result<(), Problem> {
     let mut errors = server.validate();
     errors.extend(manifests::validate(server));
+    errors.extend(audience::validate(server));
     if let Some(problem) = Problem::invalid(&errors) {
         return Err(problem);
     }
+    audience::claim_identity_server(server, &context.stores)?;
     master_key::ensure(server, context).await?;
     let settings = Settings {
         default_image: &context.args.server_image,
@@ -122,7 +134,7 @@ async fn program(server: &IdentityServer, context: &Context) -> Result<(), Probl
         let message = "spec.replicas is 0: the server is stopped";
         return Err(Problem::programmed(Reason::Suspended, message));
     }
-    let connected = context.servers.identity_server(server)?;
+    let connected = context.servers.identity_server(&context.stores, server)?;
     answers(&connected.admin, &connected.account_realm).await?;
     Ok(())
 }

@@ -77,7 +77,37 @@ impl Actor {
             .await?
             .filter(|c| c.representation.enabled != Some(false))
             .ok_or_else(|| refused("the client is gone or disabled"))?;
-        let user_id = token.sub().ok_or_else(|| refused("no subject"))?;
+        // A token without the scope that brings `sub` still has its session, which knows whose it is.
+        let session = match token.str("sid") {
+            Some(sid) => Some(
+                services
+                    .store
+                    .find_session(&realm.id, sid)
+                    .await?
+                    .filter(|s| is_alive(&realm, s, now))
+                    .ok_or_else(|| refused("the session has ended"))?,
+            ),
+            None => None,
+        };
+        let of_session = session.as_ref().map(|s| s.user_id.as_str());
+        let user_id = token
+            .sub()
+            .or(of_session)
+            .ok_or_else(|| refused("no subject"))?;
+        if of_session.is_some_and(|of_session| of_session != user_id) {
+            return Err(refused("the session is another user's"));
+        }
+        if session.is_none() {
+            // Only a client acting for itself has no session.
+            let client_id = client.representation.id.as_deref().unwrap_or_default();
+            let own = services
+                .store
+                .find_service_account(&realm.id, client_id)
+                .await?;
+            if own.and_then(|u| u.id).as_deref() != Some(user_id) {
+                return Err(refused("no session"));
+            }
+        }
         let subject = services
             .store
             .subject(&realm, user_id)
@@ -89,27 +119,6 @@ impl Actor {
             || before(subject.user.not_before)
         {
             return Err(refused("issued before the not-before time"));
-        }
-        match token.str("sid") {
-            Some(sid) => {
-                let session = services.store.find_session(&realm.id, sid).await?;
-                let good =
-                    session.is_some_and(|s| s.user_id == user_id && is_alive(&realm, &s, now));
-                if !good {
-                    return Err(refused("the session has ended"));
-                }
-            }
-            // Only a client acting for itself has no session.
-            None => {
-                let client_id = client.representation.id.as_deref().unwrap_or_default();
-                let own = services
-                    .store
-                    .find_service_account(&realm.id, client_id)
-                    .await?;
-                if own.and_then(|u| u.id).as_deref() != Some(user_id) {
-                    return Err(refused("no session"));
-                }
-            }
         }
         let granted = token.str("scope").unwrap_or_default().to_owned();
         let roles = usable_roles(&realm, &client.representation, &subject.roles, &granted);

@@ -78,7 +78,10 @@ fn aliased<'a>(cx: &'a Cx, alias: &str) -> Option<&'a AuthenticationFlowRepresen
 
 async fn flows(cx: Cx) -> ApiResult<Json<Vec<AuthenticationFlowRepresentation>>> {
     cx.require(&[Right::VIEW_REALM])?;
-    let top = all(&cx).iter().filter(|f| f.top_level == Some(true));
+    // The flow of the SAML ECP profile is not for choosing.
+    let top = all(&cx)
+        .iter()
+        .filter(|f| f.top_level == Some(true) && f.alias.as_deref() != Some("saml ecp"));
     Ok(Json(top.cloned().collect()))
 }
 

@@ -13,13 +13,13 @@ use realmkeep_representations::{
     ClientRepresentation, ClientScopeRepresentation, CredentialRepresentation, RealmRepresentation,
     RoleRepresentation, SecretString, UserRepresentation,
 };
+use realmkeep_store::clients::{FEDERATED_ISSUER, FEDERATED_SUBJECT};
 use realmkeep_store::documents::Page;
 use realmkeep_store::{Batch, Realm, Store, Touch};
 use serde_json::{Value, json};
 use url::Url;
 
 use crate::error::{ApiError, ApiResult};
-use crate::identity_providers::same_federated_subject;
 use crate::merge::merged;
 use crate::names::Names;
 use crate::request::{Cx, Given, new_id};
@@ -307,10 +307,11 @@ fn check_uri(uri: &str, what: &str) -> ApiResult<()> {
 /// As it is shown to who may only look, or may change it as well.
 pub fn shown(mut client: ClientRepresentation, cx: &Cx) -> ClientRepresentation {
     let manage = cx.rights.has(Right::MANAGE_CLIENTS);
+    let changeable = manage && client.client_id.as_deref() != Some(fresh::REALM_MANAGEMENT);
     client.access = Some(BTreeMap::from([
         ("view".to_owned(), true),
-        ("configure".to_owned(), manage),
-        ("manage".to_owned(), manage),
+        ("configure".to_owned(), changeable),
+        ("manage".to_owned(), changeable),
     ]));
     if !manage {
         mask(&mut client);
@@ -419,28 +420,46 @@ async fn create(cx: Cx, given: Given<ClientRepresentation>) -> ApiResult<Respons
     )?;
     let id = client.id.get_or_insert_with(new_id).clone();
     check_federated(&cx, &client).await?;
-    let names = Names::load(cx.store(), &cx.realm).await?;
+    let names = Names::without_clients(&cx.realm);
     let mut batch = Batch::new();
     steps::add_client(&cx.services, &mut batch, &names, &client, true)?;
     cx.commit(batch).await?;
     Ok(cx.created(&id))
 }
 
+/// Two clients with one identity at an issuer could not be told apart when they authenticate.
 async fn check_federated(cx: &Cx, client: &ClientRepresentation) -> ApiResult<()> {
-    if client.client_authenticator_type.as_deref() != Some("federated-jwt") {
+    let attribute = |name: &str| {
+        let attributes = client.attributes.as_ref()?;
+        attributes.get(name).filter(|v| !v.is_empty())
+    };
+    let (Some("federated-jwt"), Some(issuer), Some(subject)) = (
+        client.client_authenticator_type.as_deref(),
+        attribute(FEDERATED_ISSUER),
+        attribute(FEDERATED_SUBJECT),
+    ) else {
         return Ok(());
-    }
-    let others = cx
+    };
+    let bound = cx
         .store()
-        .list::<ClientRepresentation>(&cx.realm.id)
+        .federated_clients(&cx.realm, issuer, subject)
         .await?;
-    match same_federated_subject(client, &others) {
-        None => Ok(()),
-        Some(other) => Err(ApiError::bad_request(format!(
-            "attributes: the client '{other}' has the same jwt.credential.issuer and \
-             jwt.credential.sub; a workload can be one client only"
-        ))),
+    for other in bound.iter() {
+        let Some(other) = cx.store().client(&cx.realm, other).await? else {
+            continue;
+        };
+        let other = &other.representation;
+        if other.id != client.id
+            && other.client_authenticator_type.as_deref() == Some("federated-jwt")
+        {
+            return Err(ApiError::bad_request(format!(
+                "attributes: the client '{}' has the same {FEDERATED_ISSUER} and \
+                 {FEDERATED_SUBJECT}; a workload can be one client only",
+                other.client_id.as_deref().unwrap_or_default()
+            )));
+        }
     }
+    Ok(())
 }
 
 async fn read(cx: Cx) -> ApiResult<Json<ClientRepresentation>> {
@@ -487,7 +506,7 @@ async fn update(cx: Cx, given: Given<ClientRepresentation>) -> ApiResult<StatusC
     match (new.service_accounts_enabled == Some(true), account) {
         (true, None) => {
             add_service_account_scope(&mut new, &scopes);
-            let names = Names::load(cx.store(), &cx.realm).await?;
+            let names = Names::without_clients(&cx.realm);
             steps::add_service_account(&cx.services, &mut batch, &names, &new)?;
         }
         (false, Some(account)) => {

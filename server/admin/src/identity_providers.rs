@@ -9,7 +9,7 @@ use axum::{Json, Router};
 use http::StatusCode;
 use realmkeep_authn::Services;
 use realmkeep_representations::{
-    ClientRepresentation, IdentityProviderMapperRepresentation, IdentityProviderRepresentation,
+    IdentityProviderMapperRepresentation, IdentityProviderRepresentation,
 };
 use realmkeep_store::{Batch, Store};
 use serde_json::{Value, json};
@@ -427,28 +427,4 @@ async fn mapper_here(cx: &Cx) -> ApiResult<IdentityProviderMapperRepresentation>
         .await?
         .filter(|m| m.identity_provider_alias.as_deref() == Some(cx.param("alias")))
         .ok_or_else(|| ApiError::not_found("Model not found"))
-}
-
-/// The client that names this issuer and subject already, if another one does: two of them could not
-/// be told apart when they authenticate.
-pub fn same_federated_subject<'a>(
-    client: &ClientRepresentation,
-    others: &'a [ClientRepresentation],
-) -> Option<&'a str> {
-    let wanted = federated_subject(client)?;
-    others
-        .iter()
-        .filter(|other| other.id != client.id)
-        .find(|other| federated_subject(other) == Some(wanted))
-        .and_then(|other| other.client_id.as_deref())
-}
-
-fn federated_subject(client: &ClientRepresentation) -> Option<(&str, &str)> {
-    if client.client_authenticator_type.as_deref() != Some("federated-jwt") {
-        return None;
-    }
-    let attributes = client.attributes.as_ref()?;
-    let issuer = attributes.get("jwt.credential.issuer")?;
-    let subject = attributes.get("jwt.credential.sub")?;
-    (!issuer.is_empty() && !subject.is_empty()).then_some((issuer, subject))
 }

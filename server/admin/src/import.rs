@@ -346,7 +346,7 @@ async fn import_group(
     };
     if let Some(old) = known {
         batch.push(Store::delete::<GroupRepresentation>(&cx.realm.id, &old));
-        for (id, _) in &cx.realm.groups {
+        for id in cx.realm.groups.keys() {
             let below = cx
                 .realm
                 .with_ancestors(std::slice::from_ref(id))

@@ -62,11 +62,8 @@ impl Names {
         names
     }
 
-    /// Of a stored realm.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn load(store: &Store, realm: &Realm) -> ApiResult<Self> {
+    /// Of a stored realm without its clients and their roles; reads nothing.
+    pub fn without_clients(realm: &Realm) -> Self {
         let mut names = Self {
             realm_id: realm.id.clone(),
             default_role: realm
@@ -76,6 +73,29 @@ impl Names {
                 .and_then(|r| r.id.clone()),
             ..Self::default()
         };
+        for scope in &realm.client_scopes {
+            if let (Some(name), Some(id)) = (&scope.name, &scope.id) {
+                names.client_scopes.insert(name.clone(), id.clone());
+            }
+        }
+        for (id, role) in &realm.roles.all {
+            if let (Some(name), false) = (&role.name, role.client_role == Some(true)) {
+                names.realm_roles.insert(name.clone(), id.clone());
+            }
+        }
+        for id in realm.groups.keys() {
+            names.groups.insert(group_path(realm, id), id.clone());
+        }
+        names.default_groups = names.default_group_ids(realm.settings.default_groups.as_ref());
+        names
+    }
+
+    /// Of a stored realm.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn load(store: &Store, realm: &Realm) -> ApiResult<Self> {
+        let mut names = Self::without_clients(realm);
         let mut client_ids = HashMap::new();
         for client in store.list::<ClientRepresentation>(&realm.id).await? {
             if let (Some(client_id), Some(id)) = (client.client_id, client.id) {
@@ -83,30 +103,16 @@ impl Names {
                 names.clients.insert(client_id, id);
             }
         }
-        for scope in &realm.client_scopes {
-            if let (Some(name), Some(id)) = (&scope.name, &scope.id) {
-                names.client_scopes.insert(name.clone(), id.clone());
-            }
-        }
         for (id, role) in &realm.roles.all {
-            let Some(name) = role.name.clone() else {
-                continue;
-            };
-            if role.client_role == Some(true) {
-                let container = role.container_id.as_deref().unwrap_or_default();
-                if let Some(client) = client_ids.get(container) {
-                    names
-                        .client_roles
-                        .insert((client.clone(), name), id.clone());
-                }
-            } else {
-                names.realm_roles.insert(name, id.clone());
+            let container = role.container_id.as_deref().unwrap_or_default();
+            if let (Some(name), Some(client), Some(true)) =
+                (&role.name, client_ids.get(container), role.client_role)
+            {
+                names
+                    .client_roles
+                    .insert((client.clone(), name.clone()), id.clone());
             }
         }
-        for id in realm.groups.keys() {
-            names.groups.insert(group_path(realm, id), id.clone());
-        }
-        names.default_groups = names.default_group_ids(realm.settings.default_groups.as_ref());
         Ok(names)
     }
 

@@ -84,7 +84,7 @@ pub async fn metadata(cx: Cx) -> ApiResult<Json<Value>> {
             json!({
                 "name": a.get("name"),
                 "displayName": a.get("displayName"),
-                "required": a.get("required").is_some(),
+                "required": required_of_admins(a),
                 "readOnly": false,
                 "validators": a.get("validations").cloned().unwrap_or(json!({})),
                 "multivalued": a.get("multivalued").cloned().unwrap_or(json!(false)),
@@ -93,6 +93,17 @@ pub async fn metadata(cx: Cx) -> ApiResult<Json<Value>> {
         .collect();
     let groups = config.get("groups").cloned().unwrap_or(json!([]));
     Ok(Json(json!({"attributes": attributes, "groups": groups})))
+}
+
+/// The username always; else what is required of everybody, or of administrators by name.
+fn required_of_admins(attribute: &Value) -> bool {
+    let required = attribute.get("required");
+    let roles = required
+        .and_then(|r| r.get("roles"))
+        .and_then(Value::as_array);
+    attribute.get("name") == Some(&json!("username"))
+        || (required.is_some_and(Value::is_object)
+            && roles.is_none_or(|roles| roles.contains(&json!("admin"))))
 }
 
 async fn stored(cx: &Cx) -> ApiResult<Option<ComponentRepresentation>> {

@@ -317,7 +317,7 @@ async fn create(cx: Cx, given: Given<UserRepresentation>) -> ApiResult<Response>
     user.service_account_client_id = None;
     profile::check(&user)?;
     require_free(&cx, None, &user).await?;
-    let names = Names::load(cx.store(), &cx.realm).await?;
+    let names = Names::without_clients(&cx.realm);
     for path in user.groups.iter().flatten() {
         if let Some(id) = names.groups.get(path) {
             groups::require_joinable(&cx, id).await?;

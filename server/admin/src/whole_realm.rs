@@ -84,6 +84,7 @@ fn completed(
     let realm_id = base.id.clone().unwrap_or_default();
 
     let given_scopes = given.client_scopes.is_some();
+    let given_mappings = given.scope_mappings.is_some();
     let mut realm = overlaid(&base, &given)?;
     realm.id = base.id.clone();
     realm.realm = Some(name.to_owned());
@@ -158,10 +159,11 @@ fn completed(
     components.extend(given.components.unwrap_or_default());
     place_keys(&mut components, keys);
     realm.components = Some(components);
-    if realm.scope_mappings.is_none() || (given.scope_mappings.is_none() && given_scopes) {
-        realm.scope_mappings = base.scope_mappings;
+    realm.scope_mappings = given.scope_mappings.or(base.scope_mappings);
+    if let Some(mappings) = given.client_scope_mappings {
+        realm.client_scope_mappings = Some(mappings);
     }
-    if given.scope_mappings.is_none() {
+    if !given_mappings {
         drop_dangling(&mut realm);
     }
     Ok(realm)

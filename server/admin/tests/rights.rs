@@ -561,9 +561,9 @@ async fn no_way_up() {
     boss.post(&own, json!([right("realm-admin")])).await.is(204);
     // Of master, only `admin` gives `admin`.
     let master_users = server
-        .user_with("master", "mu", "master-realm", &["manage-users"])
+        .user_with("master", "master-user", "master-realm", &["manage-users"])
         .await;
-    let mu = admin.get("/master/users?username=mu").await.body[0]["id"]
+    let mu = admin.get("/master/users?username=master-user").await.body[0]["id"]
         .as_str()
         .unwrap()
         .to_owned();

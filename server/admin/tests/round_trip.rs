@@ -48,12 +48,12 @@ fn assert_contains(wanted: &Value, found: &Value, path: &str) {
 
 fn name_of(value: &Value) -> Option<String> {
     let keys = [
+        "id",
         "clientId",
         "username",
         "alias",
         "name",
         "authenticator",
-        "id",
     ];
     let mapping = value
         .get("roles")

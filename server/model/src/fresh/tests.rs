@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn counter() -> impl FnMut() -> String {
     }
 }
 
-fn names(realm: &RealmRepresentation) -> serde_json::Value {
+fn names(realm: &RealmRepresentation) -> Value {
     let of = |list: Vec<String>| list.into_iter().collect::<BTreeSet<_>>();
     let roles = realm.roles.clone().unwrap_or_default();
     json!({
