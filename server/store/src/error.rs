@@ -13,6 +13,9 @@ pub enum StoreError {
         "the database was written by a newer version (schema {found}, this program knows {known})"
     )]
     NewerSchema { found: i64, known: i64 },
+    /// The commit itself failed: a full disk, a file that cannot be written.
+    #[error("the change was not stored: {0}")]
+    NotStored(String),
     #[error("the database is closing")]
     Closed,
     #[error("database failure")]

@@ -119,7 +119,10 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
-    connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA cache_size = -2048;")?;
+    // Temporary data (statement journals) in memory: a container's root file system is read-only.
+    connection.execute_batch(
+        "PRAGMA foreign_keys = ON; PRAGMA cache_size = -2048; PRAGMA temp_store = MEMORY;",
+    )?;
     Ok(connection)
 }
 
@@ -137,7 +140,7 @@ fn write_loop(connection: &mut Connection, queue: &mpsc::Receiver<Job>) {
             let result = match &commit {
                 Ok(()) => result,
                 // One failed flush fails every batch of the group: none of them is durable.
-                Err(text) => Err(StoreError::corrupt("the commit", text)),
+                Err(cause) => Err(StoreError::NotStored(cause.clone())),
             };
             let _ = job.answer.send(result);
         }
@@ -156,7 +159,21 @@ fn run_group(connection: &mut Connection, jobs: &[Job]) -> (Vec<Answer>, Result<
         );
     }
     for job in jobs {
-        results.push(run_batch(connection, &job.batch));
+        let result = run_batch(connection, &job.batch);
+        // A full disk, or another failure of input or output, ends the whole transaction: what
+        // came before it is gone, and a later batch would run outside of any.
+        if connection.is_autocommit() {
+            let cause = result.err().map_or_else(
+                || "the transaction ended".to_owned(),
+                |e| match e {
+                    StoreError::Database(e) => e.to_string(),
+                    other => other.to_string(),
+                },
+            );
+            let lost = jobs.iter().map(|_| Err(StoreError::Closed)).collect();
+            return (lost, Err(cause));
+        }
+        results.push(result);
     }
     let commit = connection.execute_batch("COMMIT").map_err(|e| {
         let _ = connection.execute_batch("ROLLBACK");
@@ -173,8 +190,10 @@ fn run_batch(connection: &Connection, batch: &Batch) -> Answer {
     } else {
         "ROLLBACK TO batch; RELEASE batch"
     };
-    connection.execute_batch(end)?;
-    result
+    let ended = connection.execute_batch(end);
+    let rows = result?;
+    ended?;
+    Ok(rows)
 }
 
 fn run_steps(connection: &Connection, batch: &Batch) -> Answer {
