@@ -12,6 +12,8 @@ import time
 import urllib.error
 import urllib.request
 
+import operator_idle
+
 HERE = pathlib.Path(__file__).resolve().parent
 ADMIN, PASSWORD = "admin", "bench-Password0"
 
@@ -34,6 +36,12 @@ def resident(pid):
     """Resident memory of a process in MiB."""
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
     return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
+
+def processor_seconds(pid):
+    """Processor time that a process has used, user and system."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Realmkeep:
@@ -143,6 +151,8 @@ def idle_memory(ours, peer, binaries, work, seconds):
     for server in filter(None, [ours, sidecar, peer]):
         lines.append(f"| {server.name} | {server.memory():.1f} |")
     sidecar.stop()
+    memory, used = operator_idle.measure(binaries, work, ours.url, seconds)
+    lines.append(f"| realmkeep-operator, 100 resources ({used:.2f} s of processor time for each minute) | {memory:.1f} |")
     return lines
 
 

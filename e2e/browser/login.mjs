@@ -108,6 +108,7 @@ try {
       assert.ok(await page.$('#password'));
       assert.doesNotMatch(await page.content(), /wrong"/);
     });
+    // spec: OIDC-04, OEP-01
     const code = await step(`the right one leads back with a code, ${how}`, async () => {
       await page.goto(authorization());
       await submit(page, 'alice', password);
@@ -118,6 +119,7 @@ try {
       return url.searchParams.get('code');
     });
     const exchange = form({ grant_type: 'authorization_code', client_id: 'app', code, redirect_uri: redirectUri, code_verifier: verifier });
+    // spec: OEP-02
     const tokens = await step(`the code becomes tokens, ${how}`, async () => {
       const answer = await json(endpoint('token'), exchange);
       const claims = JSON.parse(Buffer.from(answer.id_token.split('.')[1], 'base64url'));
@@ -125,6 +127,7 @@ try {
       assert.equal(claims.preferred_username, 'alice');
       return answer;
     });
+    // spec: OIDC-05
     await step(`the code does not work twice, ${how}`, async () => {
       const again = await fetch(endpoint('token'), exchange);
       assert.equal(again.status, 400);
@@ -144,6 +147,7 @@ try {
         assert.ok(await again.$('#password'), `after logout: ${again.url()}`);
       });
     } else if (tokens) {
+      // spec: OEP-04
       await step('userinfo', async () => {
         const info = await json(endpoint('userinfo'), { headers: { authorization: `Bearer ${tokens.access_token}` } });
         assert.equal(info.email, 'alice@example.test');
@@ -158,7 +162,8 @@ try {
     assert.equal(response.status(), 400);
     assert.ok(page.url().startsWith(base));
   });
-  await step('the page may not be framed and runs no foreign script', async () => {
+  // spec: LOGIN-12
+  await step('the page may neither be framed nor kept by a cache', async () => {
     const page = await fresh(true);
     const headers = (await page.goto(authorization())).headers();
     assert.match(headers['content-security-policy'] ?? '', /frame-ancestors/);

@@ -5,7 +5,7 @@ k create namespace shop >/dev/null
 k label namespace shop pod-security.kubernetes.io/enforce=restricted >/dev/null
 succeeds 'kubectl apply -f examples/quickstart' k apply -f "$root/examples/quickstart"
 wait_ready() { k wait --for=condition=Ready --timeout=120s --namespace "$@"; }
-succeeds 'the server is Ready' wait_ready identity identityserver/main
+succeeds 'the server is Ready' wait_ready identity identityserver/main || exit 9
 succeeds 'the realm is Ready' wait_ready identity realm/quickstart
 succeeds 'the identity provider is Ready' wait_ready identity identityprovider/kubernetes
 succeeds 'the client is Ready' wait_ready shop client/shop-backend
