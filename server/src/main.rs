@@ -41,6 +41,11 @@ enum Command {
         #[command(flatten)]
         config: ConfigArgs,
     },
+    /// Bring the database's schema up to date, and end
+    Migrate {
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
     /// Create the realms of a realm export, while no server runs
     Import {
         /// JSON file with one realm or a list of realms
@@ -73,6 +78,8 @@ enum Command {
     Plan(command::plan::Folder),
     /// Change a server to be as a folder says
     Apply(command::plan::Folder),
+    /// Administer a running server through its Admin REST API
+    Admin(Box<realmkeep_admin_cli::AdminCli>),
     /// Ask a running server on this machine how it is
     Health(command::health::Health),
 }
@@ -116,6 +123,12 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
                 Ok(ExitCode::SUCCESS)
             })
         }
+        Command::Migrate { config } => {
+            let config = prepare(config)?;
+            runtime(Some(1))?.block_on(serve::DataDir::migrate(&config))?;
+            console::say("the database's schema is up to date");
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Import { file, config } => {
             let config = prepare(config)?;
             runtime(Some(1))?.block_on(command::transfer::import(&config, &file))?;
@@ -155,6 +168,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             quiet()?;
             runtime(Some(1))?.block_on(folder.apply())
         }
+        Command::Admin(admin) => runtime(Some(1))?.block_on(admin.run()),
         Command::Health(health) => runtime(Some(1))?.block_on(health.run()),
     }
 }

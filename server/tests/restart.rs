@@ -8,17 +8,31 @@
 
 mod support;
 
+use support::postgres::Database;
 use support::{Server, realmkeep, serve_args, sign_in, token};
 
 /// kill -9 logs nobody out: the refresh token of before goes on working, and so do the keys.
 #[tokio::test]
 async fn sessions_survive_a_crash() {
+    let mut engines = vec![None];
+    engines.extend(Database::create().await.map(Some));
+    for database in engines {
+        a_crash(database.as_ref()).await;
+    }
+}
+
+async fn a_crash(database: Option<&Database>) {
     let data = tempfile::tempdir().unwrap();
+    let more: Vec<&str> = database
+        .iter()
+        .flat_map(|database| ["--database-url", database.url.as_str()])
+        .collect();
     let start = || {
         Server::spawn(
             realmkeep()
                 .args(serve_args(data.path()))
                 .args(["--hostname", "http://id.example.test"])
+                .args(&more)
                 .env("REALMKEEP_BOOTSTRAP_ADMIN_USERNAME", "root")
                 .env("REALMKEEP_BOOTSTRAP_ADMIN_PASSWORD", "a-password"),
         )

@@ -62,3 +62,126 @@ fn a_key_of_another_certificate_is_refused() {
         stderr(&output)
     );
 }
+
+/// A client may show a certificate of the configured authorities: it proves who the client is, and
+/// tokens are bound to it. One of other authorities does not get through the handshake.
+///
+/// spec: CCRED-09, OCA-10
+#[tokio::test]
+async fn a_client_authenticates_with_its_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+    let authority = |name: &str| {
+        let mut params = rcgen::CertificateParams::default();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, name);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        (certificate.pem(), rcgen::Issuer::new(params, key))
+    };
+    let (ca, issuer) = authority("ours");
+    let (_, stranger) = authority("a stranger's");
+    let client = |issuer: &rcgen::Issuer<'static, rcgen::KeyPair>| {
+        let mut params = rcgen::CertificateParams::default();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, "app-1");
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        let key = rcgen::KeyPair::generate().unwrap();
+        let leaf = params.signed_by(&key, issuer).unwrap();
+        let identity = format!("{}{}", leaf.pem(), key.serialize_pem());
+        let root = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
+        reqwest::Client::builder()
+            .tls_certs_only([root])
+            .identity(reqwest::Identity::from_pem(identity.as_bytes()).unwrap())
+            .no_proxy()
+            .build()
+            .unwrap()
+    };
+    let server = Server::start(
+        &folder.path().join("data"),
+        &[
+            "--https-certificate-file",
+            &file("tls.crt", &made.cert.pem()),
+            "--https-certificate-key-file",
+            &file("tls.key", &made.signing_key.serialize_pem()),
+            "--https-client-ca-file",
+            &file("clients.crt", &ca),
+            "--bootstrap-admin-username",
+            "root",
+            "--bootstrap-admin-password-file",
+            &file("password", "a-good-password"),
+        ],
+    );
+    let port = server.url.rsplit(':').next().unwrap();
+    let base = format!("https://localhost:{port}");
+    let with = client(&issuer);
+    let token_url = format!("{base}/realms/master/protocol/openid-connect/token");
+    let admin = [
+        ("grant_type", "password"),
+        ("client_id", "admin-cli"),
+        ("username", "root"),
+        ("password", "a-good-password"),
+    ];
+    let answer = with.post(&token_url).form(&admin).send().await.unwrap();
+    let tokens: serde_json::Value = answer.json().await.unwrap();
+    let made_client = serde_json::json!({
+        "clientId": "app", "clientAuthenticatorType": "client-x509", "publicClient": false,
+        "serviceAccountsEnabled": true,
+        "attributes": {
+            "x509.subjectdn": "CN=app-1",
+            "tls.client.certificate.bound.access.tokens": "true",
+        },
+    });
+    let answer = with
+        .post(format!("{base}/admin/realms/master/clients"))
+        .bearer_auth(tokens["access_token"].as_str().unwrap())
+        .json(&made_client)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 201, "{}", answer.text().await.unwrap());
+    let own = [
+        ("grant_type", "client_credentials"),
+        ("client_id", "app"),
+        ("scope", "openid"),
+    ];
+    let answer = with.post(&token_url).form(&own).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let tokens: serde_json::Value = answer.json().await.unwrap();
+    let bound = tokens["access_token"].as_str().unwrap();
+    let userinfo = format!("{base}/realms/master/protocol/openid-connect/userinfo");
+    let get = async |http: &reqwest::Client| {
+        let request = http.get(&userinfo).bearer_auth(bound);
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(get(&with).await, 200);
+    assert_eq!(
+        get(&client(&issuer)).await,
+        401,
+        "the same name, another certificate"
+    );
+    let root = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
+    let without = reqwest::Client::builder().tls_certs_only([root]).no_proxy();
+    let without = without.build().unwrap();
+    assert_eq!(get(&without).await, 401);
+    // A header says nothing, unless a trusted proxy sends it.
+    let answer = without
+        .post(&token_url)
+        .header("Client-Cert", ":AAAA:")
+        .form(&own)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 401);
+    let refused = client(&stranger).post(&token_url).form(&own).send().await;
+    assert!(refused.is_err(), "{refused:?}");
+}

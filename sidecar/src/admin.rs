@@ -10,16 +10,15 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 
+use crate::direct_reach::DirectReach;
 use crate::http::{Body, answer};
-use crate::inbound::Verifier;
 use crate::metrics::{Metrics, State};
-use crate::outbound::Outbound;
+use crate::run::Current;
 
 pub struct Admin {
     registry: Registry,
-    verifier: Option<Arc<Verifier>>,
-    outbound: Option<Arc<Outbound>>,
-    require_issuers: bool,
+    current: Arc<Current>,
+    reach: Arc<DirectReach>,
     started: Instant,
     startup_wait: Duration,
     /// Once started, always started.
@@ -30,22 +29,20 @@ pub struct Admin {
 impl Admin {
     pub fn new(
         metrics: &Metrics,
-        verifier: Option<Arc<Verifier>>,
-        outbound: Option<Arc<Outbound>>,
-        require_issuers: bool,
+        current: Arc<Current>,
+        reach: Arc<DirectReach>,
         startup_wait: Duration,
     ) -> Self {
         let mut registry = Registry::with_prefix("authsc");
         metrics.register(&mut registry);
         registry.register_collector(Box::new(State {
-            verifier: verifier.clone(),
-            outbound: outbound.clone(),
+            current: Arc::clone(&current),
+            reach: Arc::clone(&reach),
         }));
         Self {
             registry,
-            verifier,
-            outbound,
-            require_issuers,
+            current,
+            reach,
             started: Instant::now(),
             startup_wait,
             startup_done: AtomicBool::new(false),
@@ -84,11 +81,16 @@ impl Admin {
         if self.draining.load(Ordering::Acquire) {
             return Err("draining".to_owned());
         }
-        if self.require_issuers {
-            self.issuers_loaded()
-        } else {
-            Ok(())
+        let Some(inbound) = self.current.inbound() else {
+            return Ok(());
+        };
+        if inbound.require_unreachable && self.reach.is_reachable() {
+            return Err("the application can be reached around the sidecar".to_owned());
         }
+        if inbound.require_issuers {
+            return self.issuers_loaded();
+        }
+        Ok(())
     }
 
     /// The application is started after us: with keys and tokens at hand, if they can be had soon.
@@ -105,31 +107,33 @@ impl Admin {
     }
 
     fn issuers_loaded(&self) -> Result<(), String> {
-        let missing = self
-            .verifier
-            .iter()
-            .flat_map(|verifier| verifier.keys())
-            .find(|(_, keys)| !keys.is_loaded());
-        missing.map_or(Ok(()), |(name, _)| {
-            Err(format!("the keys of {name} are not there yet"))
-        })
+        let Some(inbound) = self.current.inbound() else {
+            return Ok(());
+        };
+        let missing = inbound
+            .engine()
+            .verifier()
+            .keys()
+            .find(|(_, keys)| !keys.is_loaded())
+            .map(|(name, _)| format!("the keys of {name} are not there yet"));
+        missing.map_or(Ok(()), Err)
     }
 
     fn tokens_held(&self) -> Result<(), String> {
-        let missing = self.outbound.iter().flat_map(|outbound| {
-            outbound
-                .targets()
-                .iter()
-                .filter(|target| outbound.expires_in(target).is_none())
-        });
-        match missing.map(|target| target.name.as_str()).next() {
-            None => Ok(()),
-            Some(name) => Err(format!("there is no token for target {name} yet")),
-        }
+        let Some(outbound) = self.current.outbound() else {
+            return Ok(());
+        };
+        let missing = outbound
+            .targets()
+            .iter()
+            .filter(|target| !target.exchange_only)
+            .find(|target| outbound.expires_in(target).is_none())
+            .map(|target| format!("there is no token for target {} yet", target.name));
+        missing.map_or(Ok(()), Err)
     }
 
     async fn metrics(&self) -> Response<Body> {
-        if let Some(outbound) = &self.outbound {
+        if let Some(outbound) = self.current.outbound() {
             outbound.look_at_assertion().await;
         }
         let mut text = String::new();

@@ -1,21 +1,13 @@
 //! `realmkeep-sidecar`: in the pod beside an application it lets in only requests with a valid
-//! access token, and gets the tokens for the requests that go out. See README.md beside this crate.
-
-mod admin;
-mod config;
-mod http;
-mod inbound;
-mod metrics;
-mod outbound;
-mod run;
+//! access token, and gets the tokens for the requests that go out. See docs/sidecar.md.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser;
-
-use crate::config::{Config, LogFormat};
+use realmkeep_sidecar::config::{Config, LogFormat};
+use realmkeep_sidecar::run;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -45,7 +37,7 @@ fn main() -> ExitCode {
 fn start(arguments: &Arguments) -> anyhow::Result<()> {
     let config = Config::read(&arguments.config)?;
     if arguments.check {
-        run::check(&config)?;
+        run::check(config)?;
         println!("{} is valid", arguments.config.display());
         return Ok(());
     }
@@ -65,7 +57,7 @@ fn start(arguments: &Arguments) -> anyhow::Result<()> {
         .thread_stack_size(512 * 1024)
         .build()
         .context("the runtime cannot be started")?
-        .block_on(run::run(config))
+        .block_on(run::run(&arguments.config, config))
 }
 
 fn log_to_stderr(config: &Config) {

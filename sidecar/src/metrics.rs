@@ -13,8 +13,9 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use realmkeep_workload_identity::{KeyStats, TokenEvent};
 
-use crate::inbound::{Admitted, Denied, Verifier};
-use crate::outbound::Outbound;
+use crate::decision::{Admitted, Refused};
+use crate::direct_reach::DirectReach;
+use crate::run::Current;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Decision {
@@ -30,6 +31,11 @@ struct Fetch {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Reload {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct TargetLabel {
     target: String,
 }
@@ -39,20 +45,20 @@ struct TargetLabel {
 pub struct Metrics {
     requests: Family<Decision, Counter>,
     decision_seconds: Histogram,
-    cache_hits: Counter,
-    cache_misses: Counter,
+    streams_ended: Counter,
+    reloads: Family<Reload, Counter>,
     token_fetch_seconds: Family<Fetch, Histogram, fn() -> Histogram>,
     served_stale: Family<TargetLabel, Counter>,
 }
 
-impl Metrics {
-    pub fn new() -> Self {
+impl Default for Metrics {
+    fn default() -> Self {
         Self {
             requests: Family::default(),
             // 10 µs to 0.6 s.
             decision_seconds: Histogram::new(exponential_buckets(0.000_01, 4.0, 9)),
-            cache_hits: Counter::default(),
-            cache_misses: Counter::default(),
+            streams_ended: Counter::default(),
+            reloads: Family::default(),
             // 4 ms to 16 s.
             token_fetch_seconds: Family::new_with_constructor(|| {
                 Histogram::new(exponential_buckets(0.004, 4.0, 7))
@@ -60,15 +66,29 @@ impl Metrics {
             served_stale: Family::default(),
         }
     }
+}
 
-    pub fn decided(&self, decision: &Result<Admitted, Denied>, took: Duration) {
-        let (issuer, decision, reason) = match decision {
-            Ok(admitted) => match admitted.identity() {
-                Some(identity) => (Some(&identity.issuer_name), "allow", "valid"),
-                None => (None, "allow", "public_path"),
-            },
-            Err(denied) => (denied.issuer.as_ref(), "deny", denied.denial.reason()),
+impl Metrics {
+    pub fn admitted(&self, admitted: &Admitted, took: Duration) {
+        let (issuer, reason) = match &admitted.token {
+            Some(token) => (Some(&token.issuer), "valid"),
+            None => (None, "public_path"),
         };
+        self.decided(issuer, "allow", reason, took);
+    }
+
+    pub fn refused(&self, refused: &Refused, took: Duration) {
+        let denied = &refused.denied;
+        self.decided(denied.issuer.as_ref(), "deny", denied.denial.reason(), took);
+    }
+
+    fn decided(
+        &self,
+        issuer: Option<&Arc<str>>,
+        decision: &'static str,
+        reason: &'static str,
+        took: Duration,
+    ) {
         let issuer = issuer.map(|issuer| issuer.to_string()).unwrap_or_default();
         self.requests
             .get_or_create(&Decision {
@@ -80,12 +100,14 @@ impl Metrics {
         self.decision_seconds.observe(took.as_secs_f64());
     }
 
-    pub fn cache_hit(&self) {
-        self.cache_hits.inc();
+    /// A stream was ended because its token had.
+    pub fn stream_ended(&self) {
+        self.streams_ended.inc();
     }
 
-    pub fn cache_miss(&self) {
-        self.cache_misses.inc();
+    /// The configuration or a file it names was replaced.
+    pub fn reloaded(&self, result: &'static str) {
+        self.reloads.get_or_create(&Reload { result }).inc();
     }
 
     pub fn token(&self, target: &str, event: TokenEvent) {
@@ -118,14 +140,14 @@ impl Metrics {
             self.decision_seconds.clone(),
         );
         registry.register(
-            "verify_cache_hits",
-            "Tokens that were known",
-            self.cache_hits.clone(),
+            "streams_closed_on_expiry",
+            "Streams that ended because their token did",
+            self.streams_ended.clone(),
         );
         registry.register(
-            "verify_cache_misses",
-            "Tokens that were not known",
-            self.cache_misses.clone(),
+            "reload",
+            "Configurations and files that were read again",
+            self.reloads.clone(),
         );
         registry.register_with_unit(
             "outbound_token_fetch",
@@ -143,20 +165,46 @@ impl Metrics {
 
 /// What is looked up at each scrape.
 pub struct State {
-    pub verifier: Option<Arc<Verifier>>,
-    pub outbound: Option<Arc<Outbound>>,
+    pub current: Arc<Current>,
+    pub reach: Arc<DirectReach>,
 }
 
 impl Collector for State {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
-        if let Some(verifier) = &self.verifier {
+        if self
+            .current
+            .load()
+            .config
+            .inbound
+            .as_ref()
+            .is_some_and(|inbound| inbound.pod_address.is_some())
+        {
+            let reached = gauge(
+                &mut encoder,
+                "app_direct_reachable",
+                "Whether the application can be reached around the sidecar",
+                None,
+            )?;
+            ConstGauge::new(i64::from(self.reach.is_reachable())).encode(reached.0)?;
+        }
+        if let Some(inbound) = self.current.inbound() {
+            let verifier = inbound.engine().verifier();
+            let remembered = verifier.stats();
+            let hits = counter(&mut encoder, "verify_cache_hits", "Tokens that were known")?;
+            ConstCounter::new(remembered.hits).encode(hits.0)?;
+            let misses = counter(
+                &mut encoder,
+                "verify_cache_misses",
+                "Tokens that were not known",
+            )?;
+            ConstCounter::new(remembered.misses).encode(misses.0)?;
             let entries = gauge(
                 &mut encoder,
                 "verify_cache_entries",
                 "Verifications that are remembered",
                 None,
             )?;
-            ConstGauge::new(int(verifier.remembered())).encode(entries.0)?;
+            ConstGauge::new(int(remembered.entries)).encode(entries.0)?;
             let stats: Vec<(String, KeyStats)> = verifier
                 .keys()
                 .map(|(name, keys)| (name.to_string(), keys.stats()))
@@ -188,7 +236,7 @@ impl Collector for State {
                 unknown.entry(&[("issuer", issuer)], stats.unknown_kid)?;
             }
         }
-        if let Some(outbound) = &self.outbound {
+        if let Some(outbound) = self.current.outbound() {
             let mut lives = gauge(
                 &mut encoder,
                 "outbound_token_expires_in",
@@ -207,7 +255,7 @@ impl Collector for State {
                     "Time since the platform issued our credential",
                     Some(&Unit::Seconds),
                 )?
-                .entry(&[("source", "kubernetes")], age)?;
+                .entry(&[("source", outbound.source_name())], age)?;
             }
         }
         Ok(())

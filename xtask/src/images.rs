@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::{cluster, shell, tools};
+use crate::{cluster, console, shell, tools};
 
 struct Image {
     /// The archive's name, and the image's: `realmkeep.test/{name}:1`.
@@ -53,6 +53,8 @@ pub fn run(list: bool) -> Result<ExitCode> {
 
 /// Builds and packs; returns the folder of the archives.
 fn build(archives: &Path) -> Result<()> {
+    // Images always carry the consoles.
+    console::build()?;
     let binaries = binaries()?;
     shell::run(cluster::script("build.sh").arg("kit"))?;
     let kit = kit()?;

@@ -1,9 +1,12 @@
 //! The project's own commands: `cargo xtask COMMAND`.
 
 mod bench;
+mod chaos;
 mod cluster;
+mod console;
 mod crds;
 mod images;
+mod postgres;
 mod shell;
 mod spec;
 mod test;
@@ -43,6 +46,8 @@ enum Command {
         #[arg(long)]
         only: Vec<String>,
     },
+    /// Break two servers and their PostgreSQL while clients use them, and check what they saw.
+    Chaos(chaos::Options),
     /// Run the load scenarios of bench/.
     Bench(bench::Options),
     /// Print how much of the feature map in docs/spec has a test that names it.
@@ -51,6 +56,8 @@ enum Command {
         #[arg(long, value_name = "AREA")]
         open: Option<String>,
     },
+    /// Build the admin and account consoles, which the server's next build embeds.
+    Console,
     /// Build the static binaries and pack them as OCI image archives.
     Images {
         /// Say where the archives are, build nothing.
@@ -64,8 +71,10 @@ fn main() -> Result<ExitCode> {
         Command::Crds { check } => crds::run(check),
         Command::Cluster { command } => cluster::run(&command),
         Command::Test { fast, only } => test::run(fast, &only),
+        Command::Chaos(options) => chaos::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Spec { open } => spec::run(open.as_deref()),
+        Command::Console => console::run(),
         Command::Images { list } => images::run(list),
     }
 }

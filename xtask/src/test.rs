@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::{cluster, shell, tools};
+use crate::{cluster, console, postgres::Postgres, shell, tools};
 
 const NEXTEST: &str = "0.9.151";
 const CARGO_DENY: &str = "0.20.2";
@@ -51,6 +51,14 @@ pub fn run(fast: bool, only: &[String]) -> Result<ExitCode> {
     run.step("format", false, || {
         check(shell::cargo().args(["fmt", "--all", "--check"]))
     });
+    // Before what embeds them.
+    run.step("consoles", true, || {
+        console::build()?;
+        Ok(Count {
+            passed: 1,
+            failed: 0,
+        })
+    });
     run.step("clippy", false, || {
         check(shell::cargo().args([
             "clippy",
@@ -68,17 +76,35 @@ pub fn run(fast: bool, only: &[String]) -> Result<ExitCode> {
     run.step("spec tags", false, || {
         check(shell::cargo().args(["xtask", "spec"]))
     });
-    run.step("unit and protocol tests", false, nextest);
+    run.step("unit and protocol tests", false, || {
+        nextest(&["--workspace"], &[])
+    });
     run.step("documentation tests", false, doctests);
     let mut left_out = Vec::new();
     run.step("dependencies", true, || deny(&mut left_out));
+    run.step("postgres", true, postgres);
     run.step("client libraries", true, || {
         tools::debian(&[tools::NODE, tools::NPM, tools::PYTHON])?;
         counted(&mut shell::command("e2e/clients/run.sh"))
     });
+    run.step("relying parties", true, || {
+        tools::debian(&[
+            tools::NODE,
+            tools::NPM,
+            tools::PYTHON,
+            tools::CHROMIUM,
+            tools::APACHE,
+            tools::MOD_AUTH_OPENIDC,
+        ])?;
+        counted(&mut shell::command("e2e/relying-parties/run.sh"))
+    });
     run.step("browser", true, || {
         tools::debian(&[tools::CHROMIUM, tools::NODE, tools::NPM])?;
         counted(&mut shell::command("e2e/browser/run.sh"))
+    });
+    run.step("console screens", true, || {
+        tools::debian(&[tools::CHROMIUM, tools::NODE, tools::NPM])?;
+        counted(&mut shell::command("e2e/console/run.sh"))
     });
     run.step("operator", true, || {
         if let Some(build) = cluster {
@@ -184,7 +210,25 @@ fn last_line(line: &str) -> Option<Count> {
     })
 }
 
-fn nextest() -> Result<Count> {
+/// What only a PostgreSQL server can show; without one, these tests leave that part out.
+fn postgres() -> Result<Count> {
+    let server = Postgres::start()?;
+    let tests = [
+        // Of the whole workspace, as it is built already: a part has other features.
+        "--workspace",
+        "--filterset=package(realmkeep-store) | binary(replicas) | binary(restart)",
+    ];
+    nextest(
+        &tests,
+        &[
+            ("REALMKEEP_TEST_POSTGRES", server.url()),
+            ("REALMKEEP_TEST_POSTGRES_PASSWORD", server.url_of("ROLE")),
+        ],
+    )
+}
+
+/// The tests of these packages, with these variables.
+fn nextest(which: &[&str], variables: &[(&str, String)]) -> Result<Count> {
     // Its own updater is left out, which is half of what there is to compile.
     let program = tools::cargo_tool(
         "cargo-nextest",
@@ -195,11 +239,14 @@ fn nextest() -> Result<Count> {
     command.args([
         "nextest",
         "run",
-        "--workspace",
         "--locked",
         "--no-fail-fast",
         "--color=never",
     ]);
+    command.args(which);
+    for (name, value) in variables {
+        command.env(name, value);
+    }
     command.args(["--status-level=fail", "--final-status-level=fail"]);
     let (status, lines) = shell::tee(&mut command)?;
     let summary = lines

@@ -37,6 +37,22 @@ pub const PYTHON: Package = Package {
     program: "python3",
     package: "python3-venv",
 };
+pub const MAVEN: Package = Package {
+    program: "mvn",
+    package: "maven",
+};
+pub const UNZIP: Package = Package {
+    program: "unzip",
+    package: "unzip",
+};
+pub const APACHE: Package = Package {
+    program: "apache2",
+    package: "apache2-bin",
+};
+pub const MOD_AUTH_OPENIDC: Package = Package {
+    program: "/usr/lib/apache2/modules/mod_auth_openidc.so",
+    package: "libapache2-mod-auth-openidc",
+};
 
 /// Installs what is missing of the packages; an error that says what to do when we
 /// may not.

@@ -1,4 +1,4 @@
-//! JSON Web Signatures, keys and tokens (RFC 7515, 7517, 7518, 7519, 7638, 8037, 8725), as the
+//! JSON Web Signatures, encryption, keys and tokens (RFC 7515, 7516, 7517, 7518, 7519, 7638, 8037, 8725), as the
 //! server, the sidecar and the operator use them.
 //!
 //! The cryptography is aws-lc-rs and the wire types are those of `jsonwebtoken`; what stands here
@@ -16,6 +16,7 @@ mod algorithm;
 mod checks;
 mod encoding;
 mod error;
+mod jwe;
 mod jwk;
 mod key_set;
 mod signing;
@@ -26,6 +27,10 @@ pub use algorithm::{Algorithm, KeyType};
 pub use checks::{Audience, Checks, ClaimError};
 pub use encoding::{base64url, from_base64url, sha256};
 pub use error::{JoseError, KeyError};
+pub use jwe::{
+    ContentEncryption, DecryptionKey, EncryptedJwt, EncryptionKey, JweError, KeyManagement,
+    MAX_ENCRYPTED_BYTES,
+};
 pub use jwk::{Jwk, JwkSet};
 pub use key_set::{KeySet, VerifyingKey};
 pub use signing::SigningKey;

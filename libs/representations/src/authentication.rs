@@ -38,6 +38,13 @@ pub struct AuthenticationExecutionExportRepresentation {
         deserialize_with = "lenient::string"
     )]
     pub flow_alias: Option<String>,
+    /// Of the stored execution; not part of what Keycloak exports.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient::string"
+    )]
+    #[schemars(skip)]
+    pub id: Option<String>,
     #[serde(
         skip_serializing_if = "Option::is_none",
         deserialize_with = "lenient::integer"

@@ -6,9 +6,12 @@ use realmkeep_jose::{MAX_TOKEN_BYTES, UnverifiedJwt};
 use tokio::io::AsyncReadExt;
 
 use crate::secret::Secret;
+use crate::spiffe::{JwtSvidSource, WorkloadApiError};
 
 /// `client_assertion_type` of a JWT (RFC 7523 section 2.2).
 pub const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// `client_assertion_type` of a JWT-SVID (draft-ietf-oauth-spiffe-client-auth).
+pub const JWT_SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
 
 /// Where the credential comes from.
 #[derive(Clone, Debug)]
@@ -16,12 +19,17 @@ pub enum AssertionSource {
     /// A file that the platform keeps fresh, such as a projected service account token. It is read
     /// at each use, because the platform replaces the file and not its content.
     TokenFile(PathBuf),
+    /// A JWT-SVID of the SPIFFE Workload API.
+    SpiffeJwt(JwtSvidSource),
 }
 
 /// A credential, and what it says about its own life.
 #[derive(Clone, Debug)]
 pub struct Assertion {
     pub token: Secret,
+    /// `sub` and `iss`, for people: nobody has verified them here.
+    pub subject: Option<String>,
+    pub issuer: Option<String>,
     /// Seconds since the epoch.
     pub issued_at: Option<i64>,
     /// Seconds since the epoch.
@@ -35,6 +43,10 @@ pub enum AssertionError {
     Unreadable { path: String, cause: String },
     #[error("the token file {path} does not hold a JWT: {cause}")]
     Invalid { path: String, cause: String },
+    #[error(transparent)]
+    WorkloadApi(#[from] WorkloadApiError),
+    #[error("the JWT-SVID of the Workload API cannot be used: {cause}")]
+    Svid { cause: String },
 }
 
 impl AssertionSource {
@@ -42,6 +54,7 @@ impl AssertionSource {
     pub async fn assertion(&self) -> Result<Assertion, AssertionError> {
         match self {
             Self::TokenFile(path) => read_token_file(path).await,
+            Self::SpiffeJwt(source) => source.assertion().await,
         }
     }
 
@@ -49,6 +62,7 @@ impl AssertionSource {
     pub fn assertion_type(&self) -> &'static str {
         match self {
             Self::TokenFile(_) => JWT_BEARER,
+            Self::SpiffeJwt(_) => JWT_SPIFFE,
         }
     }
 }
@@ -76,8 +90,12 @@ async fn read_token_file(path: &Path) -> Result<Assertion, AssertionError> {
         .get("iat")
         .and_then(serde_json::Value::as_i64);
     let expires_at = jwt.unverified_exp();
+    let text = |name| jwt.unverified_str(name).map(str::to_owned);
+    let (subject, issuer) = (text("sub"), text("iss"));
     Ok(Assertion {
         token,
+        subject,
+        issuer,
         issued_at,
         expires_at,
     })

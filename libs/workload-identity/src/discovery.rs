@@ -11,6 +11,7 @@ pub struct Metadata {
     pub issuer: String,
     pub jwks_uri: Option<String>,
     pub token_endpoint: Option<String>,
+    pub introspection_endpoint: Option<String>,
 }
 
 /// Why an issuer's metadata cannot be used.

@@ -4,6 +4,7 @@
 //!   configuration or from another server.
 //! * [`RemoteKeys`]: the verification keys of an issuer, fetched, cached and kept fresh.
 //! * [`AssertionSource`]: the platform's credential, such as a projected service account token.
+//! * [`spiffe`]: SPIFFE IDs, the Workload API and trust bundles.
 //! * [`TokenClient`]: turns that credential into access tokens and keeps them fresh
 //!   (RFC 7521, RFC 7523).
 
@@ -12,13 +13,15 @@ mod api_server;
 mod assertion;
 mod clock;
 mod discovery;
+pub mod dpop;
 mod outbound_http;
 mod remote_keys;
 mod secret;
+pub mod spiffe;
 mod token_client;
 
 pub use api_server::ApiServer;
-pub use assertion::{Assertion, AssertionError, AssertionSource, JWT_BEARER};
+pub use assertion::{Assertion, AssertionError, AssertionSource, JWT_BEARER, JWT_SPIFFE};
 pub use clock::Clock;
 pub use discovery::{DiscoveryError, Metadata, discover, discovery_url};
 pub use outbound_http::{

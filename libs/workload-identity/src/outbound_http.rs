@@ -91,6 +91,8 @@ pub struct Fetched {
     /// `Cache-Control: max-age`; zero for `no-store` and `no-cache`.
     pub max_age: Option<Duration>,
     pub retry_after: Option<Duration>,
+    /// RFC 9449 section 8.
+    pub dpop_nonce: Option<String>,
     pub body: Bytes,
     host: String,
 }
@@ -200,12 +202,56 @@ impl OutboundHttp {
         url: &str,
         form: &F,
     ) -> Result<Fetched, OutboundError> {
+        self.post_form_with(url, form, &[]).await
+    }
+
+    /// As [`OutboundHttp::post_form`], with more headers.
+    pub async fn post_form_with<F: Serialize + ?Sized>(
+        &self,
+        url: &str,
+        form: &F,
+        headers: &[(&str, &str)],
+    ) -> Result<Fetched, OutboundError> {
         let url = self.policy.check(url)?;
-        let request = self
+        let mut request = self
             .client
             .post(url.clone())
             .header(reqwest::header::ACCEPT, "application/json")
             .form(form);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(&url, request).await
+    }
+
+    /// `POST` of a text, whatever the status of the answer.
+    pub async fn post_text(
+        &self,
+        url: &str,
+        content_type: &str,
+        body: String,
+    ) -> Result<Fetched, OutboundError> {
+        let url = self.policy.check(url)?;
+        let request = self
+            .client
+            .post(url.clone())
+            .header(reqwest::header::CONTENT_TYPE, content_type)
+            .body(body);
+        self.send(&url, request).await
+    }
+
+    /// `POST` of a JSON document, whatever the status of the answer.
+    pub async fn post_json<B: Serialize + ?Sized>(
+        &self,
+        url: &str,
+        bearer: Option<&Secret>,
+        body: &B,
+    ) -> Result<Fetched, OutboundError> {
+        let url = self.policy.check(url)?;
+        let mut request = self.client.post(url.clone()).json(body);
+        if let Some(bearer) = bearer {
+            request = request.bearer_auth(bearer.expose());
+        }
         self.send(&url, request).await
     }
 
@@ -247,6 +293,11 @@ impl OutboundHttp {
             retry_after: text(reqwest::header::RETRY_AFTER)
                 .and_then(|value| value.trim().parse().ok())
                 .map(Duration::from_secs),
+            dpop_nonce: headers
+                .get("dpop-nonce")
+                .and_then(|value| value.to_str().ok())
+                .filter(|nonce| !nonce.is_empty() && nonce.len() <= 256)
+                .map(str::to_owned),
             body: body.into(),
             host,
         })

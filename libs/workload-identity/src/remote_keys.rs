@@ -13,6 +13,7 @@ use crate::api_server::ApiServer;
 use crate::clock::Clock;
 use crate::discovery::{DiscoveryError, discover};
 use crate::outbound_http::{OutboundError, OutboundHttp};
+use crate::spiffe::Bundle;
 
 /// Where the keys are.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub enum KeySource {
     Discovery { issuer: String, url: Option<String> },
     /// At a known address.
     Jwks { url: String },
+    /// In a SPIFFE bundle (profile `https_web`): the keys of JWT-SVIDs.
+    SpiffeBundle { url: String },
     /// In a file that may be replaced.
     File { path: PathBuf },
     /// Here.
@@ -102,6 +105,8 @@ struct Inner {
     fetched: AtomicU64,
     failed: AtomicU64,
     unknown_kid: AtomicU64,
+    /// Of the newest bundle that was seen.
+    sequence: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -151,6 +156,7 @@ impl RemoteKeys {
             fetched: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             unknown_kid: AtomicU64::new(0),
+            sequence: AtomicU64::new(0),
         }))
     }
 
@@ -379,6 +385,7 @@ impl Inner {
                 })?;
                 return Ok((jwks, Some(Duration::ZERO)));
             }
+            KeySource::SpiffeBundle { url } => return self.load_bundle(url).await,
             KeySource::Jwks { url } => url.clone(),
             KeySource::Discovery { issuer, url } => {
                 let metadata =
@@ -401,13 +408,32 @@ impl Inner {
         let (jwks, fetched) = self.http.get_json(&url, ACCEPT, None).await?;
         Ok((jwks, fetched.max_age))
     }
+
+    async fn load_bundle(&self, url: &str) -> Result<(JwkSet, Option<Duration>), LoadError> {
+        let fetched = self.http.get(url, "application/json", None).await?;
+        if fetched.status != 200 {
+            return Err(LoadError::Bundle(format!("status {}", fetched.status)));
+        }
+        let bundle = Bundle::from_json(&fetched.body)
+            .map_err(|error| LoadError::Bundle(error.to_string()))?;
+        // An older bundle may hold a key that was withdrawn since.
+        if let Some(sequence) = bundle.sequence {
+            let newest = self.sequence.fetch_max(sequence, Ordering::AcqRel);
+            if sequence < newest {
+                return Err(LoadError::Bundle(format!(
+                    "its sequence went back from {newest} to {sequence}"
+                )));
+            }
+        }
+        Ok((bundle.jwt_keys, bundle.refresh_hint.or(fetched.max_age)))
+    }
 }
 
 impl std::fmt::Display for KeySource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Discovery { issuer, .. } => f.write_str(issuer),
-            Self::Jwks { url } => f.write_str(url),
+            Self::Jwks { url } | Self::SpiffeBundle { url } => f.write_str(url),
             Self::File { path } => write!(f, "{}", path.display()),
             Self::Static(_) => f.write_str("configuration"),
         }
@@ -420,6 +446,8 @@ enum LoadError {
     Http(#[from] OutboundError),
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
+    #[error("the SPIFFE bundle cannot be used: {0}")]
+    Bundle(String),
     #[error("the key file {path} cannot be used: {cause}")]
     File { path: String, cause: String },
 }

@@ -7,18 +7,26 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use realmkeep_jose::sha256;
+use realmkeep_jose::{SigningKey, UnverifiedJwt, sha256};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use crate::assertion::{AssertionError, AssertionSource};
 use crate::clock::Clock;
 use crate::discovery::{DiscoveryError, discover};
-use crate::outbound_http::{OutboundError, OutboundHttp};
+use crate::dpop::{ProofRequest, proof};
+use crate::outbound_http::{Fetched, OutboundError, OutboundHttp};
 use crate::secret::Secret;
 
 /// Different requests that are cached at most; beyond it, those that are not in use make room.
 const MAX_ENTRIES: usize = 1000;
+/// Exchanged tokens that are cached at most.
+const MAX_EXCHANGES: usize = 10_000;
+/// A token that is younger than this is new enough for those who want a new one.
+const FRESH_MS: i64 = 5_000;
+/// RFC 8693 section 2.1 and 3.
+const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 /// Used where the answer does not say.
 const DEFAULT_LIFE_MS: i64 = 60_000;
 /// Longer lives are cut to this.
@@ -42,6 +50,8 @@ pub struct TokenClientConfig {
     pub endpoint: TokenEndpoint,
     /// Sent where given; servers that know the client by its credential do not need it.
     pub client_id: Option<String>,
+    /// Signs the proofs of requests that ask for bound tokens (RFC 9449).
+    pub proof_key: Option<SigningKey>,
 }
 
 /// What a token is asked for.
@@ -50,6 +60,10 @@ pub struct TokenRequest {
     pub audience: Option<String>,
     /// Space-separated (RFC 6749 section 3.3).
     pub scope: Option<String>,
+    /// RFC 8707.
+    pub resource: Option<String>,
+    /// The token is to be bound to [`TokenClientConfig::proof_key`].
+    pub dpop: bool,
 }
 
 /// A token that may be used now.
@@ -89,6 +103,8 @@ pub enum TokenError {
     ServerError(u16),
     #[error("the answer of the token endpoint cannot be used: {0}")]
     InvalidAnswer(&'static str),
+    #[error("a token that is bound to a key was asked for, and there is no key to bind it to")]
+    NoProofKey,
     #[error("the fetch was interrupted")]
     Interrupted,
 }
@@ -96,7 +112,10 @@ pub enum TokenError {
 impl TokenError {
     /// Whether asking again soon may help. If not, configuration has to change.
     pub fn is_transient(&self) -> bool {
-        !matches!(self, Self::Rejected { .. } | Self::InvalidAnswer(_))
+        !matches!(
+            self,
+            Self::Rejected { .. } | Self::InvalidAnswer(_) | Self::NoProofKey
+        )
     }
 }
 
@@ -132,6 +151,10 @@ struct Inner {
     observer: Option<Observer>,
     endpoint: ArcSwapOption<Endpoint>,
     entries: RwLock<HashMap<TokenRequest, Arc<Entry>>>,
+    /// By digest of request and subject token, which itself is not kept.
+    exchanges: RwLock<HashMap<[u8; 32], Arc<Entry>>>,
+    /// What the token endpoint asked to be in the next proof.
+    nonce: ArcSwapOption<String>,
 }
 
 struct Endpoint {
@@ -149,6 +172,7 @@ struct Entry {
 
 struct Held {
     token: AccessToken,
+    fetched_at_ms: i64,
     /// From here on a renewal is due.
     renew_at_ms: i64,
     /// From here on the token is not handed out.
@@ -177,6 +201,8 @@ impl TokenClient {
             observer: None,
             endpoint: ArcSwapOption::empty(),
             entries: RwLock::default(),
+            exchanges: RwLock::default(),
+            nonce: ArcSwapOption::empty(),
         }))
     }
 
@@ -196,16 +222,59 @@ impl TokenClient {
             observer: Some(Arc::new(observer)),
             endpoint: ArcSwapOption::empty(),
             entries: RwLock::default(),
+            exchanges: RwLock::default(),
+            nonce: ArcSwapOption::empty(),
         }))
     }
 
     /// A token for `request`: the cached one, or a new one.
     pub async fn token(&self, request: &TokenRequest) -> Result<AccessToken, TokenError> {
         let entry = self.0.entry(request);
+        self.token_of(entry, request, None).await
+    }
+
+    /// A token for `request` on behalf of the caller whose token `subject` is (RFC 8693). It is kept
+    /// no longer than `subject` lives, and handed out to no other.
+    pub async fn exchange(
+        &self,
+        request: &TokenRequest,
+        subject: &Secret,
+    ) -> Result<AccessToken, TokenError> {
+        let entry = self.0.exchange_entry(request, subject);
+        self.token_of(entry, request, Some(subject)).await
+    }
+
+    /// A new token for `request`, unless the one at hand is a few seconds old.
+    pub async fn renewed(&self, request: &TokenRequest) -> Result<AccessToken, TokenError> {
+        let entry = self.0.entry(request);
+        let (inner, request) = (Arc::clone(&self.0), request.clone());
+        tokio::spawn(async move {
+            let _flight = entry.flight.lock().await;
+            let now = inner.clock.now_ms();
+            if let Some(held) = entry.usable(now)
+                && now.saturating_sub(held.fetched_at_ms) < FRESH_MS
+            {
+                return Ok(held.token.clone());
+            }
+            if let Some(error) = entry.refusal(now) {
+                return Err(error);
+            }
+            inner.fetch(&entry, &request, None).await
+        })
+        .await
+        .unwrap_or(Err(TokenError::Interrupted))
+    }
+
+    async fn token_of(
+        &self,
+        entry: Arc<Entry>,
+        request: &TokenRequest,
+        subject: Option<&Secret>,
+    ) -> Result<AccessToken, TokenError> {
         let now = self.0.clock.now_ms();
         if let Some(held) = entry.usable(now) {
             if now >= held.renew_at_ms {
-                self.renew(&entry, request);
+                self.renew(&entry, request, subject);
             }
             return Ok(held.token.clone());
         }
@@ -214,7 +283,8 @@ impl TokenClient {
         }
         // In a task of its own, so that a caller who gives up does not abort what others wait for.
         let (inner, request) = (Arc::clone(&self.0), request.clone());
-        tokio::spawn(async move { inner.fetch_once(&entry, &request).await })
+        let subject = subject.cloned();
+        tokio::spawn(async move { inner.fetch_once(&entry, &request, subject.as_ref()).await })
             .await
             .unwrap_or(Err(TokenError::Interrupted))
     }
@@ -238,15 +308,17 @@ impl TokenClient {
         &self.0.clock
     }
 
-    fn renew(&self, entry: &Arc<Entry>, request: &TokenRequest) {
+    fn renew(&self, entry: &Arc<Entry>, request: &TokenRequest, subject: Option<&Secret>) {
         let now = self.0.clock.now_ms();
         if entry.refusal(now).is_some() || entry.renewing.swap(true, Ordering::AcqRel) {
             return;
         }
         let (inner, entry, request) = (Arc::clone(&self.0), Arc::clone(entry), request.clone());
+        let subject = subject.cloned();
         tokio::spawn(async move {
             let _flight = entry.flight.lock().await;
-            if inner.fetch(&entry, &request).await.is_err() {
+            let outcome = inner.fetch(&entry, &request, subject.as_ref()).await;
+            if outcome.is_err() {
                 inner.observe(&request, TokenEvent::ServedStale);
             }
             entry.renewing.store(false, Ordering::Release);
@@ -291,10 +363,41 @@ impl Inner {
         Arc::clone(entries.entry(request.clone()).or_default())
     }
 
+    fn exchange_entry(&self, request: &TokenRequest, subject: &Secret) -> Arc<Entry> {
+        let key = exchange_key(request, subject);
+        {
+            let exchanges = self
+                .exchanges
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            if let Some(entry) = exchanges.get(&key) {
+                return Arc::clone(entry);
+            }
+        }
+        let mut exchanges = self
+            .exchanges
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if exchanges.len() >= MAX_EXCHANGES {
+            let now = self.clock.now_ms();
+            exchanges.retain(|_, entry| entry.usable(now).is_some());
+        }
+        if exchanges.len() >= MAX_EXCHANGES {
+            // All of them good: any half has to be fetched again when it is asked for.
+            let mut odd = false;
+            exchanges.retain(|_, _| {
+                odd = !odd;
+                odd
+            });
+        }
+        Arc::clone(exchanges.entry(key).or_default())
+    }
+
     async fn fetch_once(
         &self,
         entry: &Entry,
         request: &TokenRequest,
+        subject: Option<&Secret>,
     ) -> Result<AccessToken, TokenError> {
         let _flight = entry.flight.lock().await;
         // Somebody else's fetch may have ended while we waited.
@@ -305,22 +408,27 @@ impl Inner {
         if let Some(error) = entry.refusal(now) {
             return Err(error);
         }
-        self.fetch(entry, request).await
+        self.fetch(entry, request, subject).await
     }
 
     async fn fetch(
         &self,
         entry: &Entry,
         request: &TokenRequest,
+        subject: Option<&Secret>,
     ) -> Result<AccessToken, TokenError> {
         let started = self.clock.now_ms();
-        let outcome = self.ask(request).await;
+        let outcome = self.ask(request, subject).await;
         let now = self.clock.now_ms();
         let took = Duration::from_millis(now.saturating_sub(started).max(0).unsigned_abs());
         match outcome {
             Ok(token) => {
                 entry.failure.store(None);
-                entry.held.store(Some(Arc::new(Held::new(&token, started))));
+                let mut held = Held::new(&token, started);
+                if let Some(end) = subject.and_then(end_of) {
+                    held.usable_until_ms = held.usable_until_ms.min(end);
+                }
+                entry.held.store(Some(Arc::new(held)));
                 self.observe(request, TokenEvent::Fetched { took });
                 Ok(token)
             }
@@ -374,18 +482,34 @@ impl Inner {
         })));
     }
 
-    async fn ask(&self, request: &TokenRequest) -> Result<AccessToken, TokenError> {
+    async fn ask(
+        &self,
+        request: &TokenRequest,
+        subject: Option<&Secret>,
+    ) -> Result<AccessToken, TokenError> {
         let url = self.endpoint_url().await?;
         let assertion = self.source.assertion().await?;
+        let grant_type = match subject {
+            None => "client_credentials",
+            Some(_) => TOKEN_EXCHANGE,
+        };
         let mut form = vec![
-            ("grant_type", "client_credentials"),
+            ("grant_type", grant_type),
             ("client_assertion_type", self.source.assertion_type()),
             ("client_assertion", assertion.token.expose()),
         ];
+        if let Some(subject) = subject {
+            form.extend([
+                ("subject_token", subject.expose()),
+                ("subject_token_type", ACCESS_TOKEN),
+                ("requested_token_type", ACCESS_TOKEN),
+            ]);
+        }
         let optional = [
             ("client_id", &self.config.client_id),
             ("audience", &request.audience),
             ("scope", &request.scope),
+            ("resource", &request.resource),
         ];
         for (name, value) in optional {
             if let Some(value) = value {
@@ -394,13 +518,20 @@ impl Inner {
         }
 
         let asked_at = self.clock.now_ms();
-        let answer = self.http.post_form(&url, &form).await?;
+        let mut answer = self.post(&url, &form, request.dpop).await?;
+        // RFC 9449 section 8: once more, with what it asked for.
+        if request.dpop && answer.status == 400 {
+            let refusal: Refusal = answer.json().unwrap_or_default();
+            if refusal.error.as_deref() == Some("use_dpop_nonce") {
+                answer = self.post(&url, &form, true).await?;
+            }
+        }
         match answer.status {
             200 => {
                 let answer: Answer = answer
                     .json()
                     .map_err(|_| TokenError::InvalidAnswer("it is not a token response"))?;
-                answer.into_token(asked_at)
+                answer.into_token(asked_at, request.dpop)
             }
             status if (400..500).contains(&status) && status != 429 => {
                 let refusal: Refusal = answer.json().unwrap_or_default();
@@ -414,6 +545,35 @@ impl Inner {
             }
             status => Err(TokenError::ServerError(status)),
         }
+    }
+
+    async fn post(
+        &self,
+        url: &str,
+        form: &[(&str, &str)],
+        dpop: bool,
+    ) -> Result<Fetched, TokenError> {
+        let proof = match (&self.config.proof_key, dpop) {
+            (_, false) => None,
+            (None, true) => return Err(TokenError::NoProofKey),
+            (Some(key), true) => {
+                let nonce = self.nonce.load_full();
+                let request = ProofRequest {
+                    method: "POST",
+                    url,
+                    token: None,
+                    nonce: nonce.as_ref().map(|nonce| nonce.as_str()),
+                    now: self.clock.now_seconds(),
+                };
+                Some(proof(key, &request).map_err(|_| TokenError::NoProofKey)?)
+            }
+        };
+        let headers: Vec<(&str, &str)> = proof.iter().map(|p| ("dpop", p.as_str())).collect();
+        let answer = self.http.post_form_with(url, form, &headers).await?;
+        if let Some(nonce) = &answer.dpop_nonce {
+            self.nonce.store(Some(Arc::new(nonce.clone())));
+        }
+        Ok(answer)
     }
 
     async fn endpoint_url(&self) -> Result<String, TokenError> {
@@ -469,6 +629,7 @@ impl Held {
         let jitter = renew_after / 10 * (i64::from(byte) - 128) / 128;
         Self {
             token: token.clone(),
+            fetched_at_ms: asked_at,
             renew_at_ms: asked_at + renew_after + jitter,
             usable_until_ms: token.expires_at_ms - (life / 10).min(10_000),
         }
@@ -487,10 +648,15 @@ struct Answer {
 }
 
 impl Answer {
-    fn into_token(self, asked_at: i64) -> Result<AccessToken, TokenError> {
+    fn into_token(self, asked_at: i64, dpop: bool) -> Result<AccessToken, TokenError> {
         let token = Secret::new(self.access_token);
-        if !self.token_type.eq_ignore_ascii_case("bearer") {
-            return Err(TokenError::InvalidAnswer("its `token_type` is not Bearer"));
+        let token_type = if dpop { "DPoP" } else { "Bearer" };
+        if !self.token_type.eq_ignore_ascii_case(token_type) {
+            return Err(TokenError::InvalidAnswer(if dpop {
+                "its `token_type` is not DPoP"
+            } else {
+                "its `token_type` is not Bearer"
+            }));
         }
         // It becomes a header: RFC 6750 section 2.1.
         let b64token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
@@ -516,7 +682,7 @@ impl Answer {
         };
         Ok(AccessToken {
             token,
-            token_type: "Bearer".to_owned(),
+            token_type: token_type.to_owned(),
             expires_at_ms: asked_at.saturating_add(life),
             scope: self.scope,
         })
@@ -529,6 +695,30 @@ struct Refusal {
     error: Option<String>,
     #[serde(default)]
     error_description: Option<String>,
+}
+
+/// Every part with its length, so that no two requests have one key.
+fn exchange_key(request: &TokenRequest, subject: &Secret) -> [u8; 32] {
+    let parts = [
+        Some(subject.expose()),
+        request.audience.as_deref(),
+        request.scope.as_deref(),
+        request.resource.as_deref(),
+        request.dpop.then_some("dpop"),
+    ];
+    let mut bytes = zeroize::Zeroizing::new(Vec::new());
+    for part in parts {
+        let length = part.map_or(u64::MAX, |part| part.len() as u64);
+        bytes.extend_from_slice(&length.to_be_bytes());
+        bytes.extend_from_slice(part.unwrap_or_default().as_bytes());
+    }
+    sha256(&bytes)
+}
+
+/// When the subject token ends, as far as it says so itself. Milliseconds since the epoch.
+fn end_of(subject: &Secret) -> Option<i64> {
+    let jwt = UnverifiedJwt::parse(subject.expose()).ok()?;
+    Some(jwt.unverified_exp()?.saturating_mul(1000))
 }
 
 /// For logs and answers: one line, bounded.

@@ -222,6 +222,7 @@ async fn keys_from_a_file_and_from_configuration() {
     assert_eq!(find(&keys, &new).await, Err(KeyError::UnknownKid.into()));
 }
 
+/// spec: FCA-26
 #[tokio::test]
 async fn our_own_token_goes_to_the_api_server_and_nowhere_else() {
     let (api, elsewhere, hand, good) = (

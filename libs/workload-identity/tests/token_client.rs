@@ -44,6 +44,7 @@ impl Workload {
             TokenClientConfig {
                 endpoint,
                 client_id: Some("app".to_owned()),
+                proof_key: None,
             },
             AssertionSource::TokenFile(file.path().to_owned()),
             http(),
@@ -96,6 +97,7 @@ fn orders() -> TokenRequest {
     TokenRequest {
         audience: Some("orders".to_owned()),
         scope: Some("read write".to_owned()),
+        ..TokenRequest::default()
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Actor {
     pub client: Arc<Client>,
     /// Ids of the roles that the user holds and the client may use.
     pub roles: BTreeSet<String>,
+    /// None for a service account.
+    pub session_id: Option<String>,
 }
 
 impl Actor {
@@ -64,6 +66,11 @@ impl Actor {
         // `typ` tells access tokens from ID, logout and other tokens signed with the same key.
         if token.str("typ") != Some("Bearer") {
             return Err(refused("not an access token"));
+        }
+        if token.claim("cnf").is_some() {
+            return Err(refused(
+                "it is bound to a key or certificate, which this API does not ask for",
+            ));
         }
         if realm.settings.enabled == Some(false) {
             return Err(refused("the realm is disabled"));
@@ -127,6 +134,7 @@ impl Actor {
             subject,
             client,
             roles,
+            session_id: session.map(|s| s.id),
         })
     }
 
@@ -181,7 +189,7 @@ impl std::fmt::Debug for Actor {
 
 /// The roles the client may carry: all with full scope, else those mapped to it, to its default
 /// scopes and to the optional ones that were granted.
-fn usable_roles(
+pub fn usable_roles(
     realm: &Realm,
     client: &ClientRepresentation,
     held: &BTreeSet<String>,

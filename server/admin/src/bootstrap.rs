@@ -118,8 +118,12 @@ pub async fn create_admin(
     };
     let id = steps::add_user(services, &mut batch, &names, &user).await?;
     batch.push(Store::grant_role(Holder::User, &id, admin_role(&master)?));
-    services.store.commit(batch).await?;
-    Ok(FirstAdmin::Created)
+    match services.store.commit(batch).await {
+        Ok(_) => Ok(FirstAdmin::Created),
+        // Another replica was faster.
+        Err(e) if e.is_conflict() => Ok(FirstAdmin::Exists),
+        Err(e) => Err(e.into()),
+    }
 }
 
 async fn ensure_trust(

@@ -79,8 +79,7 @@ async fn create(cx: Cx, given: Given<ClientScopeRepresentation>) -> ApiResult<Re
     let mut batch = Batch::new();
     batch.push(cx.store().insert(&cx.realm.id, &scope)?);
     batch.touch(cx.touch_realm());
-    cx.commit(batch).await?;
-    Ok(cx.created(&id))
+    cx.commit_created(batch, &id).await
 }
 
 fn check(scope: &ClientScopeRepresentation) -> ApiResult<()> {
@@ -217,23 +216,25 @@ async fn remove_default(cx: Cx) -> ApiResult<StatusCode> {
 async fn place(cx: Cx, by_default: Option<bool>) -> ApiResult<StatusCode> {
     cx.require(MANAGE)?;
     let name = here(&cx)?.name.clone().unwrap_or_default();
-    let mut settings = cx.realm.settings.clone();
-    let default = settings
-        .default_default_client_scopes
-        .get_or_insert_default();
-    let optional = settings
-        .default_optional_client_scopes
-        .get_or_insert_default();
-    default.retain(|n| *n != name);
-    optional.retain(|n| *n != name);
-    match by_default {
-        Some(true) => default.push(name),
-        Some(false) => optional.push(name),
-        None => {}
-    }
-    let mut batch = Batch::new();
-    batch.push(cx.store().update_realm(&settings)?);
-    batch.touch(cx.touch_realm());
-    cx.commit(batch).await?;
+    cx.change_settings(
+        |settings, _| {
+            let default = settings
+                .default_default_client_scopes
+                .get_or_insert_default();
+            let optional = settings
+                .default_optional_client_scopes
+                .get_or_insert_default();
+            default.retain(|n| *n != name);
+            optional.retain(|n| *n != name);
+            match by_default {
+                Some(true) => default.push(name.clone()),
+                Some(false) => optional.push(name.clone()),
+                None => {}
+            }
+            Ok(())
+        },
+        |()| None,
+    )
+    .await?;
     Ok(StatusCode::NO_CONTENT)
 }

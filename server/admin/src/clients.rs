@@ -25,7 +25,10 @@ use crate::names::Names;
 use crate::request::{Cx, Given, new_id};
 use crate::rights::Right;
 use crate::whole_realm::number_mappers;
-use crate::{protocol_mappers, role_mappings, roles, sessions, steps, users};
+use crate::{
+    client_certificates, client_evaluation, client_nodes, client_registration, client_secrets,
+    installation, protocol_mappers, role_mappings, roles, sessions, steps, users,
+};
 
 pub const VIEW: &[Right] = &[Right::VIEW_CLIENTS];
 pub const MANAGE: &[Right] = &[Right::MANAGE_CLIENTS];
@@ -38,6 +41,44 @@ pub fn routes() -> Router<Arc<Services>> {
         .route("/", get(list).post(create))
         .route("/{client}", get(read).put(update).delete(delete))
         .route("/{client}/client-secret", get(secret).post(regenerate))
+        .route(
+            "/{client}/client-secret/rotated",
+            get(client_secrets::rotated).delete(client_secrets::forget_rotated),
+        )
+        .route(
+            "/{client}/registration-access-token",
+            post(client_registration::regenerate),
+        )
+        .route(
+            "/{client}/certificates/{attr}",
+            get(client_certificates::read),
+        )
+        .route(
+            "/{client}/certificates/{attr}/generate",
+            post(client_certificates::generate),
+        )
+        .route(
+            "/{client}/certificates/{attr}/upload",
+            post(client_certificates::upload),
+        )
+        .route(
+            "/{client}/certificates/{attr}/upload-certificate",
+            post(client_certificates::upload),
+        )
+        .route(
+            "/{client}/certificates/{attr}/download",
+            post(client_certificates::download),
+        )
+        .route(
+            "/{client}/certificates/{attr}/generate-and-download",
+            post(client_certificates::download),
+        )
+        .route("/{client}/nodes", post(client_nodes::register))
+        .route(
+            "/{client}/nodes/{node}",
+            axum::routing::delete(client_nodes::unregister),
+        )
+        .route("/{client}/test-nodes-available", get(client_nodes::test))
         .route("/{client}/service-account-user", get(service_account))
         .route("/{client}/default-client-scopes", get(default_scopes))
         .route(
@@ -53,10 +94,18 @@ pub fn routes() -> Router<Arc<Services>> {
         .route("/{client}/user-sessions", get(sessions::of_client))
         .route(
             "/{client}/offline-session-count",
-            get(sessions::no_offline_count),
+            get(sessions::count_offline_of_client),
         )
-        .route("/{client}/offline-sessions", get(sessions::no_offline))
+        .route(
+            "/{client}/offline-sessions",
+            get(sessions::offline_of_client),
+        )
         .route("/{client}/push-revocation", post(sessions::push_revocation))
+        .route(
+            "/{client}/installation/providers/{provider}",
+            get(installation::file),
+        )
+        .nest("/{client}/evaluate-scopes", client_evaluation::routes())
         .nest("/{client}/roles", roles::routes_of_client())
         .nest("/{client}/protocol-mappers", protocol_mappers::routes())
         .nest("/{client}/scope-mappings", role_mappings::scope_routes())
@@ -423,8 +472,7 @@ async fn create(cx: Cx, given: Given<ClientRepresentation>) -> ApiResult<Respons
     let names = Names::without_clients(&cx.realm);
     let mut batch = Batch::new();
     steps::add_client(&cx.services, &mut batch, &names, &client, true)?;
-    cx.commit(batch).await?;
-    Ok(cx.created(&id))
+    cx.commit_created(batch, &id).await
 }
 
 /// Two clients with one identity at an issuer could not be told apart when they authenticate.

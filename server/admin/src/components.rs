@@ -1,6 +1,5 @@
 //! Components: providers of a realm with a configuration of their own, key providers among them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::response::Response;
@@ -8,14 +7,10 @@ use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
 use realmkeep_authn::Services;
-use realmkeep_keys::generate_realm_keys;
-use realmkeep_representations::{
-    ComponentRepresentation, KeysMetadataRepresentation,
-    KeysMetadataRepresentationKeyMetadataRepresentation as KeyMetadata,
-};
+use realmkeep_keys::providers::{self, ProviderError};
+use realmkeep_representations::{ComponentRepresentation, KeysMetadataRepresentation};
 use realmkeep_store::documents::RealmKey;
 use realmkeep_store::{Batch, Store};
-use serde_json::Value;
 
 use crate::error::{ApiError, ApiResult};
 use crate::merge::merged;
@@ -33,13 +28,6 @@ const REGISTRATION_POLICIES: [&str; 7] = [
     "registration-web-origins",
     "scope",
     "trusted-hosts",
-];
-/// Key providers that make a key, with the one algorithm each makes it for.
-const KEY_PROVIDERS: [(&str, &str); 4] = [
-    ("rsa-generated", "RS256"),
-    ("ecdsa-generated", "ES256"),
-    ("eddsa-generated", "EdDSA"),
-    ("hmac-generated", "HS512"),
 ];
 /// Configuration entries that are secrets.
 const SECRETS: [&str; 5] = [
@@ -110,7 +98,7 @@ async fn create(cx: Cx, given: Given<ComponentRepresentation>) -> ApiResult<Resp
     let mut batch = Batch::new();
     match component.provider_type.as_deref() {
         Some(KEY_PROVIDER) => {
-            let key = new_key(&cx, &component).await?;
+            let key = key_of(&cx, &component, None).await?;
             batch.push(cx.store().insert(&cx.realm.id, &key)?);
         }
         Some(REGISTRATION_POLICY) => {
@@ -126,8 +114,7 @@ async fn create(cx: Cx, given: Given<ComponentRepresentation>) -> ApiResult<Resp
     }
     batch.push(cx.store().insert(&cx.realm.id, &component)?);
     batch.touch(cx.touch_realm());
-    cx.commit(batch).await?;
-    Ok(cx.created(&id))
+    cx.commit_created(batch, &id).await
 }
 
 fn no_such_provider() -> ApiError {
@@ -137,65 +124,24 @@ fn no_such_provider() -> ApiError {
     )
 }
 
-/// The key of a new key component, with the component's id.
-async fn new_key(cx: &Cx, component: &ComponentRepresentation) -> ApiResult<RealmKey> {
-    let provider = component.provider_id.clone().unwrap_or_default();
-    let (_, algorithm) = KEY_PROVIDERS
-        .iter()
-        .find(|(known, _)| *known == provider)
-        .ok_or_else(no_such_provider)?;
-    let one = |key: &str| one(component, key);
-    if let Some(size) = one("keySize") {
-        if !["1024", "2048", "3072", "4096"].contains(&size) {
-            return Err(ApiError::bad_request(
-                "'Key size' should be 1024, 2048, 3072 or 4096",
-            ));
-        }
-        if size != "2048" {
-            return Err(ApiError::not_supported("RSA keys of other sizes than 2048"));
-        }
-    }
-    if one("algorithm").is_some_and(|a| a != *algorithm) {
-        return Err(ApiError::not_supported(&format!(
-            "keys of '{provider}' for other algorithms than {algorithm}"
-        )));
-    }
+/// The key that a component describes; `old` is the one it has.
+async fn key_of(
+    cx: &Cx,
+    component: &ComponentRepresentation,
+    old: Option<RealmKey>,
+) -> ApiResult<RealmKey> {
     let (realm, now) = (cx.realm.name.clone(), cx.services.clock.now());
-    let made = tokio::task::spawn_blocking(move || generate_realm_keys(&realm, now))
+    let component = component.clone();
+    tokio::task::spawn_blocking(move || providers::apply(&component, old.as_ref(), &realm, now))
         .await
-        .map_err(ApiError::internal)??;
-    let mut key = made
-        .into_iter()
-        .find(|k| k.provider_id == provider)
-        .ok_or_else(no_such_provider)?;
-    key.id = component.id.clone().unwrap_or_default();
-    apply(component, &mut key)?;
-    Ok(key)
-}
-
-fn one<'a>(component: &'a ComponentRepresentation, key: &str) -> Option<&'a str> {
-    let values = component.config.as_ref()?.get(key)?;
-    values.first().map(String::as_str).filter(|v| !v.is_empty())
-}
-
-/// What the component's configuration says about the key.
-fn apply(component: &ComponentRepresentation, key: &mut RealmKey) -> ApiResult<()> {
-    key.priority = match one(component, "priority") {
-        None => 0,
-        Some(text) => text
-            .parse()
-            .map_err(|_| ApiError::bad_request("'Priority' should be a number"))?,
-    };
-    let off = |name: &str| one(component, name).is_some_and(|v| v.eq_ignore_ascii_case("false"));
-    key.status = if off("enabled") {
-        "DISABLED"
-    } else if off("active") {
-        "PASSIVE"
-    } else {
-        "ACTIVE"
-    }
-    .to_owned();
-    Ok(())
+        .map_err(ApiError::internal)?
+        .map_err(|error| match error {
+            ProviderError::UnknownProvider => no_such_provider(),
+            ProviderError::Invalid(text) | ProviderError::Unsupported(text) => {
+                ApiError::bad_request(text)
+            }
+            ProviderError::Keys(error) => error.into(),
+        })
 }
 
 async fn here(cx: &Cx) -> ApiResult<ComponentRepresentation> {
@@ -228,10 +174,10 @@ async fn update(cx: Cx, given: Given<ComponentRepresentation>) -> ApiResult<Stat
     }
     let mut batch = Batch::new();
     let id = new.id.clone().unwrap_or_default();
-    if let Some(mut key) = cx.store().find::<RealmKey>(&cx.realm.id, &id).await? {
-        apply(&new, &mut key)?;
-        if key.status != "ACTIVE" {
-            require_other_key(&cx, &key).await?;
+    if let Some(old) = cx.store().find::<RealmKey>(&cx.realm.id, &id).await? {
+        let key = key_of(&cx, &new, Some(old.clone())).await?;
+        if key.status != "ACTIVE" || key.algorithm != old.algorithm {
+            require_other_key(&cx, &old).await?;
         }
         batch.push(cx.store().update(&cx.realm.id, &key)?);
     }
@@ -286,37 +232,6 @@ async fn require_other_key(cx: &Cx, key: &RealmKey) -> ApiResult<()> {
 
 async fn keys(cx: Cx) -> ApiResult<Json<KeysMetadataRepresentation>> {
     cx.require(&[Right::VIEW_REALM])?;
-    let mut all: Vec<RealmKey> = cx.store().list(&cx.realm.id).await?;
-    all.sort_by(|a, b| (b.priority, b.created, &b.kid).cmp(&(a.priority, a.created, &a.kid)));
-    let mut active = BTreeMap::new();
-    for key in all.iter().filter(|k| k.status == "ACTIVE") {
-        active
-            .entry(key.algorithm.clone())
-            .or_insert_with(|| key.kid.clone());
-    }
-    let keys = all.into_iter().map(|key| KeyMetadata {
-        provider_id: Some(key.id),
-        provider_priority: Some(key.priority),
-        kid: Some(key.kid),
-        status: Some(key.status),
-        r#type: Some(key_type(&key.algorithm).to_owned()),
-        algorithm: Some(key.algorithm),
-        certificate: key.certificate,
-        r#use: Some(Value::String(key.key_use)),
-        public_key: None,
-        valid_to: None,
-    });
-    Ok(Json(KeysMetadataRepresentation {
-        active: Some(active),
-        keys: Some(keys.collect()),
-    }))
-}
-
-fn key_type(algorithm: &str) -> &'static str {
-    match algorithm.get(..2) {
-        Some("RS" | "PS") => "RSA",
-        Some("ES") => "EC",
-        Some("Ed") => "OKP",
-        _ => "OCT",
-    }
+    let all: Vec<RealmKey> = cx.store().list(&cx.realm.id).await?;
+    Ok(Json(providers::metadata(all)))
 }

@@ -142,6 +142,14 @@ impl From<StoreError> for ApiError {
             StoreError::Conflict(text) => Self::conflict(text),
             StoreError::Guard(text) => Self::not_found(text),
             StoreError::Closed => Self::busy("the server is stopping; try again"),
+            StoreError::Unstorable(why) => Self::bad_request(why),
+            e if e.is_temporary() => {
+                tracing::warn!(
+                    cause = cause_chain(&e),
+                    "a request could not be served for now"
+                );
+                Self::busy("the database is not available for now; try again in a moment")
+            }
             other => Self::internal(cause_chain(&other)),
         }
     }
@@ -149,7 +157,10 @@ impl From<StoreError> for ApiError {
 
 impl From<KeysError> for ApiError {
     fn from(e: KeysError) -> Self {
-        Self::internal(cause_chain(&e))
+        match e {
+            KeysError::Store(e) => e.into(),
+            other => Self::internal(cause_chain(&other)),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use realmkeep_store::documents::Page;
 use crate::error::ApiResult;
 use crate::groups::split_names;
 use crate::names::{Names, group_path};
-use crate::{clients, components, identity_providers, realms};
+use crate::{authentication, clients, components, identity_providers, realms};
 
 /// How much of a realm is exported.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +53,9 @@ pub async fn whole(
     if !extent.secrets {
         realms::mask(&mut out);
     }
+    out.authentication_flows = out
+        .authentication_flows
+        .map(|flows| flows.into_iter().map(authentication::without_ids).collect());
     out.keycloak_version = Some(crate::server_info::COMPATIBLE_VERSION.to_owned());
     out.client_scopes = Some(realm.client_scopes.clone());
     out.components = Some(component_tree(

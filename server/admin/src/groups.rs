@@ -294,7 +294,7 @@ async fn add(
     let mut batch = Batch::new();
     batch.push(cx.store().insert(&cx.realm.id, &group)?);
     batch.touch(cx.touch_realm());
-    cx.commit(batch).await?;
+    cx.commit_of(batch, Some(&id)).await?;
     Ok(id)
 }
 
@@ -482,17 +482,21 @@ async fn change_default(cx: Cx, add: bool) -> ApiResult<StatusCode> {
     cx.require(&[Right::MANAGE_REALM])?;
     let id = here(&cx)?.id.clone().unwrap_or_default();
     let path = group_path(&cx.realm, &id);
-    let mut settings = cx.realm.settings.clone();
-    let list = settings.default_groups.get_or_insert_default();
-    list.retain(|p| *p != path);
     if add {
         // Every new user would get the group's roles.
         require_joinable(&cx, &id).await?;
-        list.push(path);
     }
-    let mut batch = Batch::new();
-    batch.push(cx.store().update_realm(&settings)?);
-    batch.touch(cx.touch_realm());
-    cx.commit(batch).await?;
+    cx.change_settings(
+        |settings, _| {
+            let list = settings.default_groups.get_or_insert_default();
+            list.retain(|p| *p != path);
+            if add {
+                list.push(path.clone());
+            }
+            Ok(())
+        },
+        |()| None,
+    )
+    .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -77,6 +77,7 @@ pub fn routes() -> Router<Arc<Services>> {
     Router::new()
         .route("/instances", get(list).post(create))
         .route("/instances/{alias}", get(read).put(update).delete(delete))
+        .route("/instances/{alias}/mapper-types", get(mapper_types))
         .route(
             "/instances/{alias}/mappers",
             get(list_mappers).post(create_mapper),
@@ -287,8 +288,7 @@ async fn create(cx: Cx, given: Given<IdentityProviderRepresentation>) -> ApiResu
     let mut batch = Batch::new();
     batch.push(cx.store().insert(&cx.realm.id, &provider)?);
     batch.touch(cx.touch_realm());
-    cx.commit(batch).await?;
-    Ok(cx.created(&alias))
+    cx.commit_created(batch, &alias).await
 }
 
 async fn read(cx: Cx) -> ApiResult<Json<IdentityProviderRepresentation>> {
@@ -360,6 +360,13 @@ async fn provider(cx: Cx) -> ApiResult<Json<Value>> {
     ))
 }
 
+/// None yet: they come with brokering.
+async fn mapper_types(cx: Cx) -> ApiResult<Json<Value>> {
+    cx.require(VIEW)?;
+    here(&cx)?;
+    Ok(Json(json!({})))
+}
+
 async fn list_mappers(cx: Cx) -> ApiResult<Json<Vec<IdentityProviderMapperRepresentation>>> {
     cx.require(VIEW)?;
     here(&cx)?;
@@ -384,8 +391,7 @@ async fn create_mapper(
     mapper.config.get_or_insert_with(BTreeMap::new);
     let mut batch = Batch::new();
     batch.push(cx.store().insert(&cx.realm.id, &mapper)?);
-    cx.commit(batch).await?;
-    Ok(cx.created(&id))
+    cx.commit_created(batch, &id).await
 }
 
 async fn read_mapper(cx: Cx) -> ApiResult<Json<IdentityProviderMapperRepresentation>> {

@@ -4,21 +4,40 @@
 //! needs, and changes the store by one batch. Objects are found inside the request's realm only.
 
 mod actor;
+mod attack_detection;
+mod audit;
 mod authentication;
 pub mod bootstrap;
+mod caches;
+mod client_certificates;
+mod client_descriptions;
+mod client_evaluation;
+mod client_nodes;
+mod client_policies;
+mod client_registration;
 mod client_scopes;
+mod client_secrets;
 mod clients;
 mod components;
+mod console;
 mod error;
+mod events;
 mod export;
+mod federated_identities;
 mod grants;
 mod groups;
 mod identity_providers;
+mod impersonation;
 mod import;
+mod installation;
+mod localization;
 mod merge;
+mod multipart;
 mod names;
+mod passwords;
 mod profile;
 mod protocol_mappers;
+mod provider_lists;
 mod realms;
 mod request;
 mod rights;
@@ -27,7 +46,11 @@ mod roles;
 mod server_info;
 mod sessions;
 mod steps;
+mod ui_ext;
 mod unsupported;
+mod user_consents;
+mod user_credentials;
+mod user_mail;
 mod users;
 mod whole_realm;
 
@@ -52,6 +75,7 @@ pub fn router() -> Router<Arc<Services>> {
             .clone();
         async move {
             trim_slash(request.uri_mut());
+            request.extensions_mut().insert(audit::Sent::default());
             match routes.oneshot(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},
@@ -67,6 +91,10 @@ pub fn router() -> Router<Arc<Services>> {
 fn admin_routes() -> Router<Arc<Services>> {
     let realm = Router::new()
         .merge(realms::routes())
+        .merge(events::routes())
+        .merge(localization::routes())
+        .merge(caches::routes())
+        .merge(provider_lists::routes())
         .merge(client_scopes::default_routes())
         .merge(groups::realm_routes())
         .merge(components::routes())
@@ -79,10 +107,16 @@ fn admin_routes() -> Router<Arc<Services>> {
         .nest("/roles-by-id", roles::routes_by_id())
         .nest("/groups", groups::routes())
         .nest("/identity-provider", identity_providers::routes())
-        .nest("/authentication", authentication::routes());
+        .nest("/authentication", authentication::routes())
+        .nest("/attack-detection", attack_detection::routes())
+        .nest("/client-policies", client_policies::routes())
+        .nest("/clients-initial-access", client_registration::routes())
+        .nest("/client-templates", client_scopes::routes())
+        .nest("/ui-ext", ui_ext::routes());
     let admin = Router::new()
         .merge(realms::collection())
         .merge(server_info::routes())
+        .merge(console::routes())
         .nest("/realms/{realm}", realm);
     Router::new()
         .nest("/admin", admin)

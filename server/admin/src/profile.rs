@@ -1,11 +1,18 @@
-//! The user profile: which attributes users have, and the checks on the built-in ones.
+//! The user profile: which attributes users have, who may see and change them, what must hold for them.
 
 use axum::Json;
 use http::StatusCode;
-use realmkeep_representations::{ComponentRepresentation, UPConfig, UserRepresentation};
-use realmkeep_store::Batch;
+use realmkeep_model::user_profile::{
+    LoginSettings, ProfileContext, ProfileError, ProfilePlace, UserProfile, attributes_of,
+    set_attributes,
+};
+use realmkeep_representations::{
+    ComponentRepresentation, UPConfig, UserProfileMetadata, UserRepresentation,
+};
+use realmkeep_store::{Batch, Realm, Store};
 use serde_json::{Value, json};
 
+use crate::bootstrap::TEMPORARY_ADMIN;
 use crate::error::{ApiError, ApiResult};
 use crate::request::{Cx, Given, new_id};
 use crate::rights::Right;
@@ -13,41 +20,66 @@ use crate::rights::Right;
 /// The component that holds a realm's own profile.
 const PROVIDER: &str = "org.keycloak.userprofile.UserProfileProvider";
 const CONFIG: &str = "kc.user.profile.config";
-const DEFAULT: &str = include_str!("data/user_profile.json");
 
-/// The limits of the built-in profile.
-const USERNAME_LENGTH: (usize, usize) = (3, 255);
-const NAME_LIMIT: usize = 255;
+/// The realm's profile.
+///
+/// # Errors
+/// When the database fails, or what is stored is no profile.
+pub async fn of(store: &Store, realm: &Realm) -> ApiResult<UserProfile> {
+    let component = stored(store, realm).await?;
+    let text = component
+        .as_ref()
+        .and_then(|c| c.config.as_ref()?.get(CONFIG)?.first())
+        .map(String::as_str);
+    UserProfile::of_component(text).map_err(|errors| {
+        let all: Vec<String> = errors.into_iter().map(|e| e.0).collect();
+        ApiError::internal(format!("the stored user profile: {}", all.join("; ")))
+    })
+}
+
+/// Where administrators read and write attributes.
+pub fn admin_context(realm: &Realm) -> ProfileContext<'static> {
+    ProfileContext {
+        place: ProfilePlace::Admin,
+        scopes: &[],
+        login: LoginSettings::of(&realm.settings),
+        locale: "en",
+    }
+}
 
 pub async fn read(cx: Cx) -> ApiResult<Json<Value>> {
     cx.require(&[Right::VIEW_REALM, Right::VIEW_USERS])?;
-    match stored(&cx).await? {
-        Some(component) => Ok(Json(config_of(&component)?)),
-        None => Ok(Json(
-            serde_json::from_str(DEFAULT).map_err(ApiError::internal)?,
-        )),
-    }
+    let profile = of(cx.store(), &cx.realm).await?;
+    serde_json::to_value(profile.config())
+        .map(Json)
+        .map_err(ApiError::internal)
 }
 
 pub async fn update(cx: Cx, given: Given<UPConfig>) -> ApiResult<Json<Value>> {
     cx.require(&[Right::MANAGE_REALM])?;
-    let names: Vec<&str> = given
-        .value
-        .attributes
-        .iter()
-        .flatten()
-        .filter_map(|a| a.name.as_deref())
-        .collect();
-    let missing: Vec<String> = ["username", "email"]
-        .into_iter()
-        .filter(|name| !names.contains(name))
-        .map(|name| format!("The attribute '{name}' can not be removed"))
-        .collect();
-    if !missing.is_empty() {
-        return Err(ApiError::bad_request(format!("[{}]", missing.join(", "))));
+    check_config(&given.value)?;
+    store(&cx, &given.value).await.map(Json)
+}
+
+/// # Errors
+/// 400 with all that is wrong in the profile.
+pub fn check_config(config: &UPConfig) -> ApiResult<()> {
+    match UserProfile::new(config.clone()) {
+        Ok(_) => Ok(()),
+        Err(errors) => {
+            let all: Vec<String> = errors.into_iter().map(|e| e.0).collect();
+            Err(ApiError::bad_request(format!("[{}]", all.join(", "))))
+        }
     }
-    let config = serde_json::to_value(&given.value).map_err(ApiError::internal)?;
-    let known = stored(&cx).await?;
+}
+
+/// Stores the realm's own profile.
+///
+/// # Errors
+/// When it cannot be written.
+pub async fn store(cx: &Cx, config: &UPConfig) -> ApiResult<Value> {
+    let config = serde_json::to_value(config).map_err(ApiError::internal)?;
+    let known = stored(cx.store(), &cx.realm).await?;
     let is_new = known.is_none();
     let mut component = known.unwrap_or_else(|| ComponentRepresentation {
         id: Some(new_id()),
@@ -69,215 +101,75 @@ pub async fn update(cx: Cx, given: Given<UPConfig>) -> ApiResult<Json<Value>> {
     });
     batch.touch(cx.touch_realm());
     cx.commit(batch).await?;
-    Ok(Json(config))
+    Ok(config)
 }
 
-/// What an account page needs to know of the profile, without who may see what.
-pub async fn metadata(cx: Cx) -> ApiResult<Json<Value>> {
-    let Json(config) = read(cx).await?;
-    let attributes: Vec<Value> = config
-        .get("attributes")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .map(|a| {
-            json!({
-                "name": a.get("name"),
-                "displayName": a.get("displayName"),
-                "required": required_of_admins(a),
-                "readOnly": false,
-                "validators": a.get("validations").cloned().unwrap_or(json!({})),
-                "multivalued": a.get("multivalued").cloned().unwrap_or(json!(false)),
-            })
-        })
-        .collect();
-    let groups = config.get("groups").cloned().unwrap_or(json!([]));
-    Ok(Json(json!({"attributes": attributes, "groups": groups})))
+pub async fn metadata(cx: Cx) -> ApiResult<Json<UserProfileMetadata>> {
+    cx.require(&[Right::VIEW_REALM, Right::VIEW_USERS, Right::QUERY_USERS])?;
+    let profile = of(cx.store(), &cx.realm).await?;
+    Ok(Json(profile.metadata(&admin_context(&cx.realm))))
 }
 
-/// The username always; else what is required of everybody, or of administrators by name.
-fn required_of_admins(attribute: &Value) -> bool {
-    let required = attribute.get("required");
-    let roles = required
-        .and_then(|r| r.get("roles"))
-        .and_then(Value::as_array);
-    attribute.get("name") == Some(&json!("username"))
-        || (required.is_some_and(Value::is_object)
-            && roles.is_none_or(|roles| roles.contains(&json!("admin"))))
-}
-
-async fn stored(cx: &Cx) -> ApiResult<Option<ComponentRepresentation>> {
-    let top = cx
-        .store()
-        .children::<ComponentRepresentation>(&cx.realm.id, &cx.realm.id)
+async fn stored(store: &Store, realm: &Realm) -> ApiResult<Option<ComponentRepresentation>> {
+    let top = store
+        .children::<ComponentRepresentation>(&realm.id, &realm.id)
         .await?;
     Ok(top
         .into_iter()
         .find(|c| c.provider_type.as_deref() == Some(PROVIDER)))
 }
 
-fn config_of(component: &ComponentRepresentation) -> ApiResult<Value> {
-    let text = component
-        .config
-        .as_ref()
-        .and_then(|c| c.get(CONFIG)?.first())
-        .map_or(DEFAULT, String::as_str);
-    serde_json::from_str(text).map_err(ApiError::internal)
-}
-
-/// Checks username, e-mail and names; further attributes are kept as they are.
+/// The user as it is after an administrator wrote `given` over `old` (none for a new user).
 ///
 /// # Errors
 /// 400 with the field and a message key for each that fails.
-pub fn check(user: &UserRepresentation) -> ApiResult<()> {
-    let mut errors = Vec::new();
-    let username = user.username.as_deref().unwrap_or_default();
-    let (min, max) = USERNAME_LENGTH;
-    let length = username.chars().count();
-    if length < min || length > max {
-        errors.push(error(
-            "username",
-            "error-invalid-length",
-            &[json!(min), json!(max)],
-        ));
-    }
-    const PROHIBITED: &str = "<>&\"'$%!#?§,;:*~/\\|^=[]{}()`";
-    if username
-        .chars()
-        .any(|c| c.is_whitespace() || c.is_control() || PROHIBITED.contains(c))
-    {
-        errors.push(error("username", "error-username-invalid-character", &[]));
-    }
-    if let Some(email) = user.email.as_deref().filter(|e| !e.is_empty()) {
-        if !is_email(email) {
-            errors.push(json!({
-                "field": "email", "errorMessage": "error-invalid-email", "params": ["email", email],
-            }));
-        } else if email.chars().count() > NAME_LIMIT {
-            errors.push(too_long("email"));
+pub async fn validated(
+    cx: &Cx,
+    given: &UserRepresentation,
+    old: Option<&UserRepresentation>,
+) -> ApiResult<UserRepresentation> {
+    let profile = of(cx.store(), &cx.realm).await?;
+    let context = admin_context(&cx.realm);
+    let mut submitted = attributes_of(given);
+    // What is not there any more was taken away.
+    let current = old.map(attributes_of).unwrap_or_default();
+    for name in current.keys() {
+        if !submitted.contains_key(name) {
+            submitted.insert(name.clone(), Vec::new());
         }
     }
-    for (field, value) in [
-        ("firstName", &user.first_name),
-        ("lastName", &user.last_name),
-    ] {
-        let value = value.as_deref().unwrap_or_default();
-        if value.chars().count() > NAME_LIMIT {
-            errors.push(too_long(field));
-        }
-        if value
-            .chars()
-            .any(|c| c.is_control() || "<>&\"$%!#?§;*~/\\|^=[]{}()".contains(c))
-        {
-            errors.push(error(field, "error-person-name-invalid-character", &[]));
-        }
+    let after = profile
+        .validate(&context, &submitted, &current)
+        .map_err(|errors| refused(&errors))?;
+    let mut user = given.clone();
+    set_attributes(&mut user, &after);
+    // The mark of an account that is to be replaced is the server's own, not the profile's.
+    let mark = current.get(TEMPORARY_ADMIN);
+    if let Some(mark) = mark {
+        user.attributes
+            .get_or_insert_default()
+            .insert(TEMPORARY_ADMIN.to_owned(), mark.clone());
     }
-    match errors.as_slice() {
-        [] => Ok(()),
-        [one] => Err(ApiError::with(StatusCode::BAD_REQUEST, one.clone())),
-        many => Err(ApiError::with(
-            StatusCode::BAD_REQUEST,
-            json!({ "errors": many }),
-        )),
+    Ok(user)
+}
+
+/// One error stands alone, many stand in a list.
+pub fn refused(errors: &[ProfileError]) -> ApiError {
+    let shown: Vec<Value> = errors
+        .iter()
+        .map(|e| json!({"field": e.attribute, "errorMessage": e.message_key, "params": e.params}))
+        .collect();
+    match shown.as_slice() {
+        [one] => ApiError::with(StatusCode::BAD_REQUEST, one.clone()),
+        many => ApiError::with(StatusCode::BAD_REQUEST, json!({ "errors": many })),
     }
 }
 
 /// 400: the field cannot be changed.
 pub fn read_only(field: &str) -> ApiError {
-    ApiError::with(
-        StatusCode::BAD_REQUEST,
-        error(field, "error-user-attribute-read-only", &[]),
-    )
-}
-
-fn too_long(field: &str) -> Value {
-    error(
-        field,
-        "error-invalid-length-too-long",
-        &[json!(0), json!(NAME_LIMIT)],
-    )
-}
-
-fn error(field: &str, key: &str, params: &[Value]) -> Value {
-    let mut all = vec![json!(field)];
-    all.extend_from_slice(params);
-    json!({"field": field, "errorMessage": key, "params": all})
-}
-
-/// One `@` between a local part and a domain that mail could go to (RFC 5321 section 4.1.2, without
-/// quoted local parts and address literals).
-fn is_email(text: &str) -> bool {
-    let Some((local, domain)) = text.rsplit_once('@') else {
-        return false;
-    };
-    let local_ok = !local.is_empty()
-        && local.len() <= 64
-        && local
-            .chars()
-            .all(|c| !c.is_whitespace() && !c.is_control() && !"@<>()[],;:\\\"".contains(c))
-        && !local.starts_with('.')
-        && !local.ends_with('.')
-        && !local.contains("..");
-    let domain_ok = domain.len() <= 253
-        && domain.split('.').all(|label| {
-            !label.is_empty()
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-                && label.chars().all(|c| c.is_alphanumeric() || c == '-')
-        });
-    local_ok && domain_ok
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_default_profile_is_one() {
-        let value: Value = serde_json::from_str(DEFAULT).unwrap();
-        realmkeep_representations::strict::refuse_unknown::<UPConfig>(&value).unwrap();
-    }
-
-    #[test]
-    fn e_mail_addresses() {
-        for good in [
-            "a@b",
-            "u1@example.test",
-            "first.last+tag@sub.example.org",
-            "jörg@exämple.de",
-        ] {
-            assert!(is_email(good), "{good}");
-        }
-        for bad in [
-            "x",
-            "@b",
-            "a@",
-            "a b@c.d",
-            "a@b..c",
-            ".a@b.c",
-            "a@-b.c",
-            "a@b.c\n",
-            "a\"@b.c",
-            "a@[1.2.3.4]",
-        ] {
-            assert!(!is_email(bad), "{bad}");
-        }
-    }
-
-    #[test]
-    fn one_error_stands_alone_and_many_in_a_list() {
-        let user = |username: &str, email: &str| UserRepresentation {
-            username: Some(username.to_owned()),
-            email: Some(email.to_owned()),
-            ..Default::default()
-        };
-        assert!(check(&user("alice", "a@b.c")).is_ok());
-        let one = check(&user("x", "")).unwrap_err().body;
-        assert_eq!(
-            one,
-            json!({"field": "username", "errorMessage": "error-invalid-length", "params": ["username", 3, 255]})
-        );
-        let two = check(&user("x", "y")).unwrap_err().body;
-        assert_eq!(two["errors"][1]["errorMessage"], "error-invalid-email");
-    }
+    refused(&[ProfileError {
+        attribute: field.to_owned(),
+        message_key: "error-user-attribute-read-only".to_owned(),
+        params: vec![json!(field)],
+    }])
 }

@@ -11,20 +11,20 @@ use http::request::Parts;
 use http::{StatusCode, header};
 use realmkeep_authn::Services;
 use realmkeep_model::fresh::{self, MASTER};
-use realmkeep_representations::{
-    ClientRepresentation, RealmEventsConfigRepresentation, RealmRepresentation,
-};
+use realmkeep_model::password_policy::PasswordPolicy;
+use realmkeep_representations::{ClientRepresentation, RealmRepresentation};
 use realmkeep_store::{Batch, Realm, Touch};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::actor::Actor;
+use crate::audit::Audit;
 use crate::clients::ScopeDefaults;
 use crate::error::{ApiError, ApiResult};
 use crate::export::{self, Extent};
 use crate::merge::merged;
-use crate::request::{Audit, Cx, Given};
+use crate::request::{Cx, Given};
 use crate::rights::Right;
-use crate::whole_realm;
+use crate::{user_mail, whole_realm};
 
 const MASK: &str = "**********";
 
@@ -38,20 +38,7 @@ pub fn routes() -> Router<Arc<Services>> {
     Router::new()
         .route("/", get(read).put(update).delete(delete))
         .route("/partial-export", post(partial_export))
-        .route("/events", get(no_events).delete(clear_events))
-        .route("/admin-events", get(no_events).delete(clear_events))
-        .route(
-            "/events/config",
-            get(events_config).put(update_events_config),
-        )
-        .route("/localization", get(locales))
-        .route("/localization/{locale}", get(locale).delete(delete_locale))
-        .route(
-            "/localization/{locale}/{key}",
-            get(text).put(set_text).delete(delete_text),
-        )
-        .route("/client-policies/policies", get(client_policies))
-        .route("/client-policies/profiles", get(client_profiles))
+        .route("/testSMTPConnection", post(user_mail::test_connection))
 }
 
 /// An authenticated request that is about no realm in particular.
@@ -177,8 +164,41 @@ async fn read(cx: Cx) -> ApiResult<Json<RealmRepresentation>> {
 
 async fn update(cx: Cx, given: Given<RealmRepresentation>) -> ApiResult<StatusCode> {
     cx.require(&[Right::MANAGE_REALM])?;
-    let old = &cx.realm.settings;
-    let mut json = given.json;
+    change(&cx, given).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Changes the realm's settings to what is given of them.
+///
+/// # Errors
+/// 400 names the field; nothing is written then.
+pub async fn change(cx: &Cx, given: Given<RealmRepresentation>) -> ApiResult<()> {
+    let name = given.value.realm.as_deref().unwrap_or(&cx.realm.name);
+    if name != cx.realm.name {
+        let new = changed(cx, &cx.realm.settings, &given)?;
+        let mut batch = Batch::new();
+        rename(cx, &mut batch, name).await?;
+        batch.push(cx.store().update_realm(&new)?);
+        batch.touch(cx.touch_realm());
+        cx.commit(batch).await?;
+        return Ok(());
+    }
+    cx.change_settings(
+        |settings, _| {
+            *settings = changed(cx, settings, &given)?;
+            Ok(())
+        },
+        |()| None,
+    )
+    .await
+}
+
+fn changed(
+    cx: &Cx,
+    old: &RealmRepresentation,
+    given: &Given<RealmRepresentation>,
+) -> ApiResult<RealmRepresentation> {
+    let mut json = given.json.clone();
     if let Value::Object(fields) = &mut json {
         // These have addresses of their own; here they are not looked at.
         for object in whole_realm::OBJECTS.into_iter().chain([
@@ -208,15 +228,7 @@ async fn update(cx: Cx, given: Given<RealmRepresentation>) -> ApiResult<StatusCo
     }
     keep_masked(&mut new, old);
     check(&cx.realm, &new)?;
-    let name = new.realm.clone().unwrap_or_default();
-    let mut batch = Batch::new();
-    if name != cx.realm.name {
-        rename(&cx, &mut batch, &name).await?;
-    }
-    batch.push(cx.store().update_realm(&new)?);
-    batch.touch(cx.touch_realm());
-    cx.commit(batch).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(new)
 }
 
 fn keep_masked(new: &mut RealmRepresentation, old: &RealmRepresentation) {
@@ -279,6 +291,8 @@ fn check(realm: &Realm, new: &RealmRepresentation) -> ApiResult<()> {
             )));
         }
     }
+    PasswordPolicy::of_realm(new.password_policy.as_deref())
+        .map_err(|e| ApiError::bad_request(e.to_string()))?;
     ScopeDefaults::of_stored(realm).check_realm(new)
 }
 
@@ -341,121 +355,4 @@ async fn partial_export(cx: Cx) -> ApiResult<Json<RealmRepresentation>> {
         secrets: false,
     };
     Ok(Json(export::whole(&cx.services, &cx.realm, extent).await?))
-}
-
-/// Events are logged and counted; they are not stored, so there are none to list.
-async fn no_events(cx: Cx) -> ApiResult<Json<Vec<Value>>> {
-    cx.require(&[Right::VIEW_EVENTS])?;
-    Ok(Json(Vec::new()))
-}
-
-async fn clear_events(cx: Cx) -> ApiResult<StatusCode> {
-    cx.require(&[Right::MANAGE_EVENTS])?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-async fn events_config(cx: Cx) -> ApiResult<Json<RealmEventsConfigRepresentation>> {
-    cx.require(&[Right::VIEW_EVENTS])?;
-    let s = &cx.realm.settings;
-    Ok(Json(RealmEventsConfigRepresentation {
-        admin_events_details_enabled: s.admin_events_details_enabled,
-        admin_events_enabled: s.admin_events_enabled,
-        enabled_event_types: s.enabled_event_types.clone(),
-        events_enabled: s.events_enabled,
-        events_expiration: s.events_expiration,
-        events_listeners: s.events_listeners.clone(),
-    }))
-}
-
-async fn update_events_config(
-    cx: Cx,
-    given: Given<RealmEventsConfigRepresentation>,
-) -> ApiResult<StatusCode> {
-    cx.require(&[Right::MANAGE_EVENTS])?;
-    let new = merged(&cx.realm.settings, &given.json, &[])?;
-    store_settings(&cx, &new).await
-}
-
-async fn store_settings(cx: &Cx, new: &RealmRepresentation) -> ApiResult<StatusCode> {
-    let mut batch = Batch::new();
-    batch.push(cx.store().update_realm(new)?);
-    batch.touch(cx.touch_realm());
-    cx.commit(batch).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-async fn locales(cx: Cx) -> ApiResult<Json<Vec<String>>> {
-    cx.require(&[Right::VIEW_REALM])?;
-    let texts = cx.realm.settings.localization_texts.iter().flatten();
-    Ok(Json(texts.map(|(locale, _)| locale.clone()).collect()))
-}
-
-fn texts_of<'a>(cx: &'a Cx, locale: &str) -> Option<&'a BTreeMap<String, String>> {
-    cx.realm.settings.localization_texts.as_ref()?.get(locale)
-}
-
-async fn locale(cx: Cx) -> ApiResult<Json<BTreeMap<String, String>>> {
-    cx.require(&[Right::VIEW_REALM])?;
-    Ok(Json(
-        texts_of(&cx, cx.param("locale"))
-            .cloned()
-            .unwrap_or_default(),
-    ))
-}
-
-async fn delete_locale(cx: Cx) -> ApiResult<StatusCode> {
-    cx.require(&[Right::MANAGE_REALM])?;
-    let mut new = cx.realm.settings.clone();
-    let texts = new.localization_texts.get_or_insert_default();
-    if texts.remove(cx.param("locale")).is_none() {
-        return Err(ApiError::not_found(
-            "No localization texts for this locale found",
-        ));
-    }
-    store_settings(&cx, &new).await
-}
-
-async fn text(cx: Cx) -> ApiResult<String> {
-    cx.require(&[Right::VIEW_REALM])?;
-    texts_of(&cx, cx.param("locale"))
-        .and_then(|t| t.get(cx.param("key")))
-        .cloned()
-        .ok_or_else(|| ApiError::not_found("Localization text not found"))
-}
-
-async fn set_text(cx: Cx, text: String) -> ApiResult<StatusCode> {
-    cx.require(&[Right::MANAGE_REALM])?;
-    let mut new = cx.realm.settings.clone();
-    new.localization_texts
-        .get_or_insert_default()
-        .entry(cx.param("locale").to_owned())
-        .or_default()
-        .insert(cx.param("key").to_owned(), text);
-    store_settings(&cx, &new).await
-}
-
-async fn delete_text(cx: Cx) -> ApiResult<StatusCode> {
-    cx.require(&[Right::MANAGE_REALM])?;
-    let mut new = cx.realm.settings.clone();
-    let removed = new
-        .localization_texts
-        .get_or_insert_default()
-        .get_mut(cx.param("locale"))
-        .and_then(|t| t.remove(cx.param("key")));
-    if removed.is_none() {
-        return Err(ApiError::not_found("Localization text not found"));
-    }
-    store_settings(&cx, &new).await
-}
-
-async fn client_policies(cx: Cx) -> ApiResult<Json<Value>> {
-    cx.require(&[Right::VIEW_REALM])?;
-    let stored = cx.realm.settings.client_policies.clone();
-    Ok(Json(stored.unwrap_or(json!({"policies": []}))))
-}
-
-async fn client_profiles(cx: Cx) -> ApiResult<Json<Value>> {
-    cx.require(&[Right::VIEW_REALM])?;
-    let stored = cx.realm.settings.client_profiles.clone();
-    Ok(Json(stored.unwrap_or(json!({"profiles": []}))))
 }

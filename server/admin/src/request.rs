@@ -1,26 +1,30 @@
 //! What every handler takes from a request: who, in which realm, with which rights, saying what.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Query, RawPathParams, Request};
+use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, header};
 use realmkeep_authn::Services;
-use realmkeep_events::{Event, EventType};
-use realmkeep_representations::strict;
+use realmkeep_events::Event;
+use realmkeep_representations::{RealmRepresentation, strict};
 use realmkeep_store::documents::Page;
-use realmkeep_store::{Batch, Realm, Row, Store, Touch};
+use realmkeep_store::realms::REALM_CHANGED;
+use realmkeep_store::{Batch, Realm, Row, Store, StoreError, Touch};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::actor::Actor;
+use crate::audit::{Audit, Sent};
 use crate::error::{ApiError, ApiResult};
 use crate::rights::{Right, Rights};
+
+/// How often a change of settings is tried while others change them too.
+const CHANGE_ATTEMPTS: usize = 50;
 
 /// An authenticated request below `/admin/realms/{realm}`.
 #[derive(Clone)]
@@ -30,21 +34,19 @@ pub struct Cx {
     pub actor: Actor,
     pub rights: Rights,
     params: HashMap<String, String>,
-    query: HashMap<String, String>,
+    /// As sent: a name may come more than once.
+    query: Vec<(String, String)>,
     audit: Audit,
-}
-
-/// What an admin event says about the request itself.
-#[derive(Clone, Debug)]
-pub struct Audit {
-    pub method: Method,
-    pub path: String,
-    pub ip_address: String,
 }
 
 impl Cx {
     pub fn store(&self) -> &Store {
         &self.services.store
+    }
+
+    /// The caller's address; empty when not known.
+    pub fn ip_address(&self) -> &str {
+        &self.audit.ip_address
     }
 
     /// The path parameter, decoded.
@@ -59,9 +61,22 @@ impl Cx {
     /// The query parameter; empty counts as absent.
     pub fn query(&self, name: &str) -> Option<&str> {
         self.query
-            .get(name)
-            .map(String::as_str)
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
             .filter(|v| !v.is_empty())
+    }
+
+    /// All values of a query parameter; a comma also separates values.
+    pub fn queries(&self, name: &str) -> Vec<String> {
+        self.query
+            .iter()
+            .filter(|(key, _)| key == name)
+            .flat_map(|(_, value)| value.split(','))
+            .map(str::trim)
+            .filter(|value| !value.is_empty())
+            .map(str::to_owned)
+            .collect()
     }
 
     /// A query parameter that is `true` or not.
@@ -89,7 +104,11 @@ impl Cx {
         ))
     }
 
-    fn number(&self, name: &str) -> ApiResult<Option<i64>> {
+    /// A query parameter that is a whole number.
+    ///
+    /// # Errors
+    /// 400 when it is none.
+    pub fn number(&self, name: &str) -> ApiResult<Option<i64>> {
         self.query(name)
             .map(|v| {
                 v.parse().map_err(|_| {
@@ -118,9 +137,76 @@ impl Cx {
     /// # Errors
     /// As the store; nothing is written then.
     pub async fn commit(&self, batch: Batch) -> ApiResult<Vec<Vec<Row>>> {
+        self.commit_of(batch, None).await
+    }
+
+    /// As [`Cx::commit`], of a new object; answers with its address, the request's own with `name`
+    /// appended.
+    ///
+    /// # Errors
+    /// As the store; nothing is written then.
+    pub async fn commit_created(&self, batch: Batch, name: &str) -> ApiResult<Response> {
+        self.commit_of(batch, Some(name)).await?;
+        Ok(self.created(name))
+    }
+
+    /// As [`Cx::commit`]; the event is about the object `created` below the request's path.
+    ///
+    /// # Errors
+    /// As the store; nothing is written then.
+    pub async fn commit_of(
+        &self,
+        mut batch: Batch,
+        created: Option<&str>,
+    ) -> ApiResult<Vec<Vec<Row>>> {
+        let now = self.services.clock.now_millis();
+        self.audit
+            .stage(&mut batch, &self.realm, &self.actor, created, now)?;
         let rows = self.store().commit(batch).await?;
-        self.services.events.emit(&self.event());
+        self.services.events.announce(&self.event());
         Ok(rows)
+    }
+
+    /// Changes the realm's settings as they are at the moment of the change, so that two requests at once
+    /// do not undo each other; `change` runs anew when another request came first. The event is about the
+    /// object below the request's path that `created` names in the outcome.
+    ///
+    /// # Errors
+    /// As `change`, or the store; nothing is written then.
+    pub async fn change_settings<T>(
+        &self,
+        change: impl Fn(&mut RealmRepresentation, &mut Batch) -> ApiResult<T>,
+        created: impl Fn(&T) -> Option<String>,
+    ) -> ApiResult<T> {
+        for _ in 0..CHANGE_ATTEMPTS {
+            let (mut settings, epoch) = self
+                .store()
+                .realm_at_epoch(&self.realm.id)
+                .await?
+                .ok_or_else(|| ApiError::not_found("Realm not found."))?;
+            let mut batch = Batch::new();
+            let outcome = change(&mut settings, &mut batch)?;
+            batch.push(self.store().update_realm_at(&settings, epoch)?);
+            batch.touch(self.touch_realm());
+            let now = self.services.clock.now_millis();
+            let created = created(&outcome);
+            self.audit.stage(
+                &mut batch,
+                &self.realm,
+                &self.actor,
+                created.as_deref(),
+                now,
+            )?;
+            match self.store().commit(batch).await {
+                Ok(_) => {
+                    self.services.events.announce(&self.event());
+                    return Ok(outcome);
+                }
+                Err(StoreError::Guard(REALM_CHANGED)) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        Err(ApiError::conflict(REALM_CHANGED))
     }
 
     /// Reports a change that was not a batch.
@@ -156,41 +242,6 @@ impl Cx {
     }
 }
 
-impl Audit {
-    pub fn of(parts: &Parts) -> Self {
-        // Nested routers see a shortened path.
-        let path = parts
-            .extensions
-            .get::<axum::extract::OriginalUri>()
-            .map_or_else(|| parts.uri.path(), |uri| uri.0.path());
-        Self {
-            method: parts.method.clone(),
-            path: path.to_owned(),
-            ip_address: parts
-                .extensions
-                .get::<ConnectInfo<SocketAddr>>()
-                .map(|c| c.0.ip().to_string())
-                .unwrap_or_default(),
-        }
-    }
-
-    pub fn event(&self, realm: &str, actor: &Actor) -> Event {
-        let operation = match self.method {
-            Method::POST => "CREATE",
-            Method::PUT => "UPDATE",
-            Method::DELETE => "DELETE",
-            _ => "ACTION",
-        };
-        let actor_client = actor.client.representation.client_id.as_deref();
-        Event::new(EventType::AdminChange, realm, &self.ip_address)
-            .user(actor.subject.user.id.as_deref().unwrap_or_default())
-            .client(actor_client.unwrap_or_default())
-            .detail("auth_realm", actor.realm.name.as_str())
-            .detail("operation", operation)
-            .detail("resource_path", self.path.as_str())
-    }
-}
-
 impl FromRequestParts<Arc<Services>> for Cx {
     type Rejection = ApiError;
 
@@ -206,7 +257,7 @@ impl FromRequestParts<Arc<Services>> for Cx {
             .iter()
             .map(|(k, v)| (k.to_owned(), v.to_owned()))
             .collect();
-        let Query(query) = Query::<HashMap<String, String>>::from_request_parts(parts, services)
+        let Query(query) = Query::<Vec<(String, String)>>::from_request_parts(parts, services)
             .await
             .map_err(|_| ApiError::bad_request("the query string cannot be read"))?;
         let name = params.get("realm").map_or("", String::as_str);
@@ -270,6 +321,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MaybeGiven<T> {
 
 async fn json_body<S: Send + Sync>(request: Request, state: &S) -> ApiResult<Option<Value>> {
     let is_json = is_json(request.headers());
+    let sent = request.extensions().get::<Sent>().cloned();
     let body = Bytes::from_request(request, state)
         .await
         .map_err(|e| ApiError::error(e.status(), e.body_text()))?;
@@ -282,9 +334,12 @@ async fn json_body<S: Send + Sync>(request: Request, state: &S) -> ApiResult<Opt
             "The content-type header value must be application/json",
         ));
     }
-    serde_json::from_slice(&body)
-        .map(Some)
-        .map_err(|e| ApiError::bad_request(format!("the body is not JSON: {e}")))
+    let json: Value = serde_json::from_slice(&body)
+        .map_err(|e| ApiError::bad_request(format!("the body is not JSON: {e}")))?;
+    if let Some(sent) = sent {
+        sent.keep(&json);
+    }
+    Ok(Some(json))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

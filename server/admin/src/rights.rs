@@ -11,6 +11,7 @@ pub struct Right(&'static str);
 #[allow(missing_docs)]
 impl Right {
     pub const CREATE_CLIENT: Self = Self("create-client");
+    pub const IMPERSONATION: Self = Self("impersonation");
     pub const MANAGE_CLIENTS: Self = Self("manage-clients");
     pub const MANAGE_EVENTS: Self = Self("manage-events");
     pub const MANAGE_IDENTITY_PROVIDERS: Self = Self("manage-identity-providers");
@@ -64,6 +65,11 @@ impl Rights {
 
     pub fn has_any(&self, rights: &[Right]) -> bool {
         rights.iter().any(|right| self.has(*right))
+    }
+
+    /// Names of the roles that give these rights.
+    pub fn names(&self) -> BTreeSet<String> {
+        self.0.iter().map(|right| right.0.to_owned()).collect()
     }
 
     /// Whether granting the role `name` of the realm's management client gives nothing new.

@@ -45,15 +45,17 @@ fn routes() -> Router<Arc<Services>> {
 }
 
 /// What holds the roles of this request, with the ids of those it holds directly and in effect.
-struct Mapped {
-    holder: Holder,
-    id: String,
-    direct: BTreeSet<String>,
-    effective: BTreeSet<String>,
+pub struct Mapped {
+    pub holder: Holder,
+    pub id: String,
+    pub direct: BTreeSet<String>,
+    pub effective: BTreeSet<String>,
 }
 
 impl Mapped {
-    async fn of(cx: &Cx, change: bool) -> ApiResult<Self> {
+    /// # Errors
+    /// 403 without the right to see (or change) them, 404 when the holder does not exist.
+    pub async fn of(cx: &Cx, change: bool) -> ApiResult<Self> {
         if cx.has_param("user") {
             let user = if change {
                 users::here_to_manage(cx).await?

@@ -132,16 +132,32 @@ async fn here(cx: &Cx) -> ApiResult<RoleRepresentation> {
         .ok_or_else(|| ApiError::not_found("Could not find role"))
 }
 
-async fn viewed(cx: &Cx) -> ApiResult<RoleRepresentation> {
-    // Who may see neither kind must not learn which roles exist.
-    cx.require(&[Right::VIEW_REALM, Right::VIEW_CLIENTS, Right::VIEW_USERS])?;
+/// The role in the path, to be seen.
+///
+/// # Errors
+/// 403 without the right, 404 when there is none.
+pub async fn viewed(cx: &Cx) -> ApiResult<RoleRepresentation> {
+    // Who may not see a kind must not learn which roles of it exist.
+    if cx.has_param("role_id") {
+        cx.require(&[Right::VIEW_REALM, Right::VIEW_CLIENTS, Right::VIEW_USERS])?;
+    } else {
+        require_view(cx, cx.has_param("client"))?;
+    }
     let role = here(cx).await?;
     require_view(cx, role.client_role == Some(true))?;
     Ok(role)
 }
 
-async fn managed(cx: &Cx) -> ApiResult<RoleRepresentation> {
-    cx.require(&[Right::MANAGE_REALM, Right::MANAGE_CLIENTS])?;
+/// The role in the path, to be changed.
+///
+/// # Errors
+/// As [`viewed`].
+pub async fn managed(cx: &Cx) -> ApiResult<RoleRepresentation> {
+    if cx.has_param("role_id") {
+        cx.require(&[Right::MANAGE_REALM, Right::MANAGE_CLIENTS])?;
+    } else {
+        require_manage(cx, cx.has_param("client"))?;
+    }
     let role = here(cx).await?;
     require_manage(cx, role.client_role == Some(true))?;
     Ok(role)
@@ -196,8 +212,7 @@ async fn create(cx: Cx, given: Given<RoleRepresentation>) -> ApiResult<Response>
     steps::add_role(cx.store(), &mut batch, &cx.realm.id, &role)?;
     steps::add_composites(&mut batch, &names, &role)?;
     batch.touch(cx.touch_realm());
-    cx.commit(batch).await?;
-    Ok(cx.created(&name))
+    cx.commit_created(batch, &name).await
 }
 
 async fn read(cx: Cx) -> ApiResult<Json<RoleRepresentation>> {

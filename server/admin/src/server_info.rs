@@ -1,85 +1,358 @@
-//! What this server is and what it has, for clients that ask before they offer a choice.
+//! What this server is and what it has, for clients that ask before they offer a choice. Everything that
+//! can be chosen comes from the registry that also makes it work.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use axum::extract::State;
 use axum::{Json, Router, routing::get};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use realmkeep_authn::Services;
-use serde_json::{Value, json};
+use realmkeep_events::{LISTENERS, type_names};
+use realmkeep_keys::providers::component_types as key_providers;
+use realmkeep_model::password_policy::POLICY_TYPES;
+use serde_json::{Map, Value, json};
 
+use crate::actor::Actor;
+use crate::audit::RESOURCE_TYPES;
 use crate::error::{ApiError, ApiResult};
 use crate::identity_providers;
 use crate::realms::Caller;
+use crate::{authentication, installation};
 
 /// The Keycloak version whose Admin API and representations this server speaks. Tools compare it to
 /// decide which fields they may send.
 pub const COMPATIBLE_VERSION: &str = "26.7.3";
 
+/// Types of components that have no registry of their own.
+const COMPONENT_TYPES: &str = include_str!("data/component_types.json");
+/// Protocol mappers that the console offers ready made.
+const BUILTIN_MAPPERS: &str = include_str!("data/builtin_protocol_mappers.json");
+/// The component type of what clients that register themselves have to keep to.
+pub const REGISTRATION_POLICY: &str =
+    "org.keycloak.services.clientregistration.policy.ClientRegistrationPolicy";
+
+/// Capabilities that clients look for by name, and whether this server has them.
+const FEATURES: &[(&str, &str, bool)] = &[
+    ("ACCOUNT_API", "Account REST API", true),
+    ("ADMIN_API", "Admin REST API", true),
+    (
+        "ADMIN_FINE_GRAINED_AUTHZ_V2",
+        "Fine-grained admin permissions",
+        false,
+    ),
+    ("AUTHORIZATION", "Authorization services", false),
+    ("CIBA", "Client-initiated backchannel authentication", true),
+    (
+        "CLIENT_AUTH_FEDERATED",
+        "Client authentication by other issuers",
+        true,
+    ),
+    ("CLIENT_POLICIES", "Client policies", false),
+    ("CLIENT_TYPES", "Client types", false),
+    ("DEVICE_FLOW", "Device authorization grant", true),
+    ("DPOP", "Proof of possession (RFC 9449)", true),
+    ("IMPERSONATION", "Impersonation of users", false),
+    ("KERBEROS", "Kerberos", false),
+    (
+        "KUBERNETES_SERVICE_ACCOUNTS",
+        "Kubernetes service accounts as clients",
+        true,
+    ),
+    ("ORGANIZATION", "Organizations", false),
+    ("PAR", "Pushed authorization requests", true),
+    ("RECOVERY_CODES", "Recovery codes", true),
+    (
+        "TOKEN_EXCHANGE_STANDARD_V2",
+        "Token exchange (RFC 8693)",
+        true,
+    ),
+    ("UPDATE_EMAIL", "Update of the e-mail address", false),
+    ("WEB_AUTHN", "Passkeys and security keys", false),
+    ("WORKFLOWS", "Workflows", false),
+];
+
 pub fn routes() -> Router<Arc<Services>> {
     Router::new().route("/serverinfo", get(read))
 }
 
-async fn read(State(services): State<Arc<Services>>, caller: Caller) -> ApiResult<Json<Value>> {
-    // Any administrator of any realm.
-    let mut any = caller.actor.can_create_realms();
-    if !any {
-        for name in services.store.realm_names().await? {
-            if let Some(realm) = services.store.realm(&name).await? {
-                any = !caller.actor.rights_in(&services, &realm).await?.is_empty();
-            }
-            if any {
-                break;
-            }
+/// # Errors
+/// 403 when the actor has no rights in any realm.
+async fn require_any_rights(services: &Services, actor: &Actor) -> ApiResult<()> {
+    if actor.can_create_realms() {
+        return Ok(());
+    }
+    for name in services.store.realm_names().await? {
+        if let Some(realm) = services.store.realm(&name).await?
+            && !actor.rights_in(services, &realm).await?.is_empty()
+        {
+            return Ok(());
         }
     }
-    if !any {
-        return Err(ApiError::forbidden());
-    }
-    let providers = |ids: &[&str]| -> Value {
-        let all: serde_json::Map<String, Value> = ids
-            .iter()
-            .map(|id| ((*id).to_owned(), json!({"order": 0})))
-            .collect();
-        json!({"internal": false, "providers": all})
-    };
+    Err(ApiError::forbidden())
+}
+
+async fn read(State(services): State<Arc<Services>>, caller: Caller) -> ApiResult<Json<Value>> {
+    require_any_rights(&services, &caller.actor).await?;
+    let disabled: Vec<&str> = FEATURES
+        .iter()
+        .filter(|(.., on)| !on)
+        .map(|(name, ..)| *name)
+        .collect();
+    let mappers: Value = serde_json::from_str(BUILTIN_MAPPERS).map_err(ApiError::internal)?;
     Ok(Json(json!({
-        "systemInfo": {
-            "version": COMPATIBLE_VERSION,
-            "osName": std::env::consts::OS,
-            "osArchitecture": std::env::consts::ARCH,
-        },
-        "profileInfo": {
-            "name": "realmkeep",
-            "disabledFeatures": [],
-            "previewFeatures": [],
-            "experimentalFeatures": [],
-        },
+        "systemInfo": system(services.clock.now_millis()),
         "cpuInfo": {
             "processorCount": std::thread::available_parallelism().map_or(1, usize::from),
         },
+        "memoryInfo": memory(),
+        "profileInfo": {
+            "name": "realmkeep",
+            "disabledFeatures": disabled,
+            "previewFeatures": [],
+            "experimentalFeatures": [],
+        },
+        "features": FEATURES.iter().map(|(name, label, on)| json!({
+            "name": name, "label": label, "type": "DEFAULT", "dependencies": [], "enabled": on,
+        })).collect::<Vec<_>>(),
         "cryptoInfo": {
             "cryptoProvider": "aws-lc-rs",
-            "supportedKeystoreTypes": [],
-            "clientSignatureSymmetricAlgorithms": [],
+            "supportedKeystoreTypes": ["PKCS12"],
+            "clientSignatureSymmetricAlgorithms": ["HS256", "HS384", "HS512"],
             "clientSignatureAsymmetricAlgorithms": [
-                "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA",
+                "ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512",
             ],
         },
-        "features": [],
-        "themes": {},
+        "themes": themes(),
         "socialProviders": [],
         "identityProviders": identity_providers::listed(),
-        "componentTypes": {},
-        "clientInstallations": {},
-        "builtinProtocolMappers": {},
-        "passwordPolicies": [],
-        "enums": {},
-        "providers": {
-            "client-authenticator": providers(&["client-secret", "client-jwt", "federated-jwt"]),
-            "identity_provider": providers(&["kubernetes", "oidc"]),
-            "keys": providers(&["rsa-generated", "ecdsa-generated", "eddsa-generated", "hmac-generated"]),
-            "login-protocol": providers(&["openid-connect"]),
-            "password-hashing": providers(&["argon2", "pbkdf2-sha256", "pbkdf2-sha512"]),
+        "providers": providers()?,
+        "protocolMapperTypes": realmkeep_oidc::protocol_mapper_types(),
+        "builtinProtocolMappers": {"openid-connect": mappers},
+        "clientInstallations": {"openid-connect": installation::listed()},
+        "componentTypes": component_types()?,
+        "passwordPolicies": POLICY_TYPES.iter().map(|policy| {
+            let mut shown = json!({
+                "id": policy.id, "displayName": policy.display_name,
+                "multipleSupported": policy.multiple_supported,
+            });
+            if let Value::Object(fields) = &mut shown {
+                for (key, value) in [("configType", policy.config_type), ("defaultValue", policy.default_value)] {
+                    if let Some(value) = value {
+                        fields.insert(key.to_owned(), value.into());
+                    }
+                }
+            }
+            shown
+        }).collect::<Vec<_>>(),
+        "enums": {
+            "operationType": ["ACTION", "CREATE", "DELETE", "UPDATE"],
+            "eventType": type_names(),
+            "resourceType": RESOURCE_TYPES,
+            "type": ["ORGANIZATION", "REALM"],
         },
+        "parameterizedScopeTypes": [],
     })))
+}
+
+fn system(now_millis: i64) -> Value {
+    static STARTED: OnceLock<Instant> = OnceLock::new();
+    let up = STARTED.get_or_init(Instant::now).elapsed();
+    let seconds = up.as_secs();
+    let time = Timestamp::from_millisecond(now_millis)
+        .map(|t| {
+            t.to_zoned(TimeZone::UTC)
+                .strftime("%a %b %d %H:%M:%S UTC %Y")
+                .to_string()
+        })
+        .unwrap_or_default();
+    json!({
+        "version": COMPATIBLE_VERSION,
+        "serverTime": time,
+        "uptime": format!(
+            "{} days, {} hours, {} minutes, {} seconds",
+            seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60,
+        ),
+        "uptimeMillis": u64::try_from(up.as_millis()).unwrap_or(u64::MAX),
+        "osName": std::env::consts::OS,
+        "osArchitecture": std::env::consts::ARCH,
+        "fileEncoding": "UTF-8",
+        "userTimezone": "Etc/UTC",
+        "userLocale": "en",
+    })
+}
+
+/// Bytes that the process holds and what the machine has, as Linux tells; zeros elsewhere.
+fn memory() -> Value {
+    let kilobytes = |file: &str, key: &str| -> u64 {
+        std::fs::read_to_string(file)
+            .ok()
+            .and_then(|text| {
+                let line = text.lines().find_map(|l| l.strip_prefix(key))?;
+                line.split_whitespace().next()?.parse().ok()
+            })
+            .unwrap_or(0)
+    };
+    let used = kilobytes("/proc/self/status", "VmRSS:").saturating_mul(1024);
+    let total = kilobytes("/proc/meminfo", "MemTotal:").saturating_mul(1024);
+    let free = total.saturating_sub(used);
+    let shown = |bytes: u64| format!("{} MB", bytes / 1_048_576);
+    json!({
+        "total": total, "totalFormated": shown(total),
+        "used": used, "usedFormated": shown(used),
+        "free": free, "freeFormated": shown(free),
+        "freePercentage": free.saturating_mul(100).checked_div(total).unwrap_or(0),
+    })
+}
+
+fn themes() -> Value {
+    let locales = realmkeep_pages::built_in_locales();
+    let one =
+        |locales: &[&str]| json!([{"name": realmkeep_pages::BUILT_IN_THEME, "locales": locales}]);
+    json!({
+        "common": one(&[]), "admin": one(locales), "login": one(locales), "account": one(locales),
+        "email": one(locales), "welcome": one(&[]),
+    })
+}
+
+/// Ids of providers by what they are for.
+fn providers() -> ApiResult<Value> {
+    let mut all = Map::new();
+    let mut put = |kind: &str, ids: Vec<String>| {
+        let listed: Map<String, Value> = ids
+            .into_iter()
+            .map(|id| (id, json!({"order": 0})))
+            .collect();
+        all.insert(
+            kind.to_owned(),
+            json!({"internal": false, "providers": listed}),
+        );
+    };
+    let fixed = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+    for (kind, spi) in [
+        ("authenticator", "authenticator"),
+        ("client-authenticator", "client-authenticator"),
+        ("form", "form-authenticator"),
+        ("form-action", "form-action"),
+    ] {
+        let ids = authentication::listed(kind)?;
+        put(spi, ids.iter().filter_map(id_of).collect());
+    }
+    put(
+        "required-action",
+        authentication::required_action_names()
+            .into_keys()
+            .collect(),
+    );
+    put(
+        "eventsListener",
+        LISTENERS.iter().map(|l| l.id.to_owned()).collect(),
+    );
+    put(
+        "password-policy",
+        POLICY_TYPES.iter().map(|p| p.id.to_owned()).collect(),
+    );
+    put(
+        "password-hashing",
+        fixed(&["argon2", "pbkdf2-sha256", "pbkdf2-sha512"]),
+    );
+    put(
+        "keys",
+        key_providers().into_iter().filter_map(|t| t.id).collect(),
+    );
+    put(
+        "protocol-mapper",
+        realmkeep_oidc::protocol_mapper_types()
+            .into_values()
+            .flatten()
+            .filter_map(|t| t.id)
+            .collect(),
+    );
+    put("login-protocol", fixed(&["openid-connect"]));
+    put(
+        "identity_provider",
+        identity_providers::listed()
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(id_of)
+            .collect(),
+    );
+    put(
+        "client-installation",
+        installation::listed().iter().filter_map(id_of).collect(),
+    );
+    let types: BTreeMap<String, Vec<Value>> =
+        serde_json::from_str(COMPONENT_TYPES).map_err(ApiError::internal)?;
+    for (kind, spi) in [
+        (REGISTRATION_POLICY, "client-registration-policy"),
+        ("org.keycloak.validate.Validator", "validator"),
+    ] {
+        let ids = types.get(kind).into_iter().flatten();
+        put(spi, ids.filter_map(id_of).collect());
+    }
+    Ok(Value::Object(all))
+}
+
+fn id_of(value: &Value) -> Option<String> {
+    value.get("id")?.as_str().map(str::to_owned)
+}
+
+/// Types of components with what each is configured with.
+fn component_types() -> ApiResult<Value> {
+    let mut all = Map::new();
+    let types: BTreeMap<String, Vec<Value>> =
+        serde_json::from_str(COMPONENT_TYPES).map_err(ApiError::internal)?;
+    for (kind, list) in types {
+        all.insert(kind, list.into_iter().map(complete).collect());
+    }
+    let keys = serde_json::to_value(key_providers()).map_err(ApiError::internal)?;
+    all.insert(crate::whole_realm::KEY_PROVIDER.to_owned(), keys);
+    for (kind, name) in [
+        ("authenticator", "org.keycloak.authentication.Authenticator"),
+        (
+            "client-authenticator",
+            "org.keycloak.authentication.ClientAuthenticator",
+        ),
+        ("form", "org.keycloak.authentication.FormAuthenticator"),
+        ("form-action", "org.keycloak.authentication.FormAction"),
+    ] {
+        all.insert(name.to_owned(), authentication::described(kind)?.into());
+    }
+    Ok(Value::Object(all))
+}
+
+/// The types of one kind of component, such as [`REGISTRATION_POLICY`].
+///
+/// # Errors
+/// When the table cannot be read, which only a defect can cause.
+pub fn types_of(kind: &str) -> ApiResult<Vec<Value>> {
+    let types: BTreeMap<String, Vec<Value>> =
+        serde_json::from_str(COMPONENT_TYPES).map_err(ApiError::internal)?;
+    Ok(types
+        .get(kind)
+        .into_iter()
+        .flatten()
+        .cloned()
+        .map(complete)
+        .collect())
+}
+
+/// With what the table leaves out because it is the same everywhere.
+fn complete(mut kind: Value) -> Value {
+    if let Value::Object(fields) = &mut kind {
+        fields.entry("helpText").or_insert_with(|| json!(""));
+        fields.entry("metadata").or_insert_with(|| json!({}));
+        if let Some(Value::Array(properties)) = fields.get_mut("properties") {
+            for property in properties.iter_mut().filter_map(Value::as_object_mut) {
+                property.entry("helpText").or_insert_with(|| json!(""));
+                for flag in ["secret", "required", "readOnly"] {
+                    property.entry(flag).or_insert_with(|| json!(false));
+                }
+            }
+        }
+    }
+    kind
 }

@@ -8,7 +8,8 @@ use axum::{Json, Router};
 use http::StatusCode;
 use realmkeep_authn::Services;
 use realmkeep_authn::session::is_alive;
-use realmkeep_representations::UserSessionRepresentation;
+use realmkeep_oidc::logout;
+use realmkeep_representations::{ClientRepresentation, UserSessionRepresentation};
 use realmkeep_store::sessions::UserSession;
 use realmkeep_store::{Batch, Store};
 use serde_json::{Value, json};
@@ -51,27 +52,53 @@ pub async fn count_of_client(cx: Cx) -> ApiResult<Json<Value>> {
     Ok(Json(json!({ "count": count })))
 }
 
-/// Offline sessions come with the offline scope; until then there are none.
-pub async fn no_offline(cx: Cx) -> ApiResult<Json<Vec<Value>>> {
+/// Offline sessions that a client has tokens for.
+pub async fn offline_of_client(cx: Cx) -> ApiResult<Json<Vec<UserSessionRepresentation>>> {
     cx.require(clients::VIEW)?;
-    clients::here(&cx).await?;
-    Ok(Json(Vec::new()))
+    let id = clients::here(&cx).await?.id.unwrap_or_default();
+    let found = cx
+        .store()
+        .offline_sessions_of_client(&cx.realm.id, &id, cx.page_or(100)?)
+        .await?;
+    shown(&cx, found).await
 }
 
-/// As [`no_offline`], counted.
-pub async fn no_offline_count(cx: Cx) -> ApiResult<Json<Value>> {
+/// As [`offline_of_client`], counted.
+pub async fn count_offline_of_client(cx: Cx) -> ApiResult<Json<Value>> {
     cx.require(clients::VIEW)?;
-    clients::here(&cx).await?;
-    Ok(Json(json!({ "count": 0 })))
+    let id = clients::here(&cx).await?.id.unwrap_or_default();
+    let count = cx.store().count_offline_client_sessions(&id).await?;
+    Ok(Json(json!({ "count": count })))
 }
 
-/// As [`no_offline`], of a user.
-pub async fn no_offline_of_user(cx: Cx) -> ApiResult<Json<Vec<Value>>> {
+/// A user's offline sessions in which one client takes part.
+pub async fn offline_of_user(cx: Cx) -> ApiResult<Json<Vec<UserSessionRepresentation>>> {
     cx.require(users::VIEW)?;
-    users::here(&cx).await?;
-    Ok(Json(Vec::new()))
+    let user = users::here(&cx).await?.id.unwrap_or_default();
+    let client = cx.param("client");
+    if cx
+        .store()
+        .find::<ClientRepresentation>(&cx.realm.id, client)
+        .await?
+        .is_none()
+    {
+        return Err(ApiError::not_found("Client not found"));
+    }
+    let mut found = Vec::new();
+    let sessions = cx
+        .store()
+        .offline_sessions_of_user(&cx.realm.id, &user)
+        .await?;
+    for session in sessions {
+        let parts = cx.store().client_sessions(&session.id).await?;
+        if parts.iter().any(|part| part.client_id == client) {
+            found.push(session);
+        }
+    }
+    shown(&cx, found).await
 }
 
+/// Sessions that have not ended, as the API shows them.
 async fn shown(
     cx: &Cx,
     sessions: Vec<UserSession>,
@@ -122,9 +149,13 @@ pub async fn logout_user(cx: Cx) -> ApiResult<StatusCode> {
     user.not_before = Some(i32::try_from(now).unwrap_or(i32::MAX));
     let id = user.id.clone().unwrap_or_default();
     let mut batch = Batch::new();
+    for session in cx.store().sessions_of_user(&cx.realm.id, &id).await? {
+        logout::notify(&cx.services, &cx.realm, &session, &mut batch).await?;
+    }
     batch.push(Store::end_sessions_of_user(&cx.realm.id, &id));
     users::push_update(&cx, &mut batch, &user).await?;
     cx.commit(batch).await?;
+    logout::deliver_soon(&cx.services);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -132,12 +163,12 @@ async fn end(cx: Cx) -> ApiResult<StatusCode> {
     cx.require(users::MANAGE)?;
     let id = cx.param("session");
     let known = cx.store().find_session(&cx.realm.id, id).await?;
-    if known.is_none() {
-        return Err(ApiError::not_found("Session not found"));
-    }
+    let session = known.ok_or_else(|| ApiError::not_found("Session not found"))?;
     let mut batch = Batch::new();
+    logout::notify(&cx.services, &cx.realm, &session, &mut batch).await?;
     batch.push(Store::end_session(&cx.realm.id, id));
     cx.commit(batch).await?;
+    logout::deliver_soon(&cx.services);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -149,21 +180,31 @@ async fn end_all(cx: Cx) -> ApiResult<Json<Value>> {
     Ok(Json(json!({})))
 }
 
-/// Tells clients the not-before time at their admin address. Clients of this server check tokens
-/// themselves, so there is nobody to tell unless a client has such an address.
+/// Tells the not-before time to clients at their admin URL: to one, or to all that have one.
 pub async fn push_revocation(cx: Cx) -> ApiResult<Json<Value>> {
     cx.require(&[Right::MANAGE_REALM, Right::MANAGE_CLIENTS])?;
-    let told = clients::all(&cx).await?.into_iter().find(|client| {
-        client.admin_url.as_deref().is_some_and(|u| !u.is_empty())
-            && (!cx.has_param("client") || client.id.as_deref() == Some(cx.param("client")))
-    });
-    match told {
-        None => Ok(Json(json!({}))),
-        Some(client) => Err(ApiError::not_supported(&format!(
-            "pushing the not-before time to the admin URL of client '{}'",
-            client.client_id.unwrap_or_default()
-        ))),
+    let realm = cx.realm.settings.not_before.unwrap_or(0);
+    let mut pushed = logout::Pushed::default();
+    for client in clients::all(&cx).await? {
+        if cx.has_param("client") && client.id.as_deref() != Some(cx.param("client")) {
+            continue;
+        }
+        let not_before = realm.max(client.not_before.unwrap_or(0));
+        let told =
+            logout::push_not_before(&cx.services, &cx.realm, &client, i64::from(not_before)).await;
+        pushed.succeeded.extend(told.succeeded);
+        pushed.failed.extend(told.failed);
     }
+    let mut result = serde_json::Map::new();
+    for (name, list) in [
+        ("successRequests", pushed.succeeded),
+        ("failedRequests", pushed.failed),
+    ] {
+        if !list.is_empty() {
+            result.insert(name.to_owned(), json!(list));
+        }
+    }
+    Ok(Json(Value::Object(result)))
 }
 
 async fn stats(cx: Cx) -> ApiResult<Json<Vec<Value>>> {
@@ -172,9 +213,11 @@ async fn stats(cx: Cx) -> ApiResult<Json<Vec<Value>>> {
     for client in clients::all(&cx).await? {
         let id = client.id.unwrap_or_default();
         let active = cx.store().count_client_sessions(&id).await?;
-        if active > 0 {
+        let offline = cx.store().count_offline_client_sessions(&id).await?;
+        if active > 0 || offline > 0 {
             list.push(json!({
-                "id": id, "clientId": client.client_id, "active": active.to_string(), "offline": "0",
+                "id": id, "clientId": client.client_id, "active": active.to_string(),
+                "offline": offline.to_string(),
             }));
         }
     }

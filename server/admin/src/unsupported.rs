@@ -12,49 +12,17 @@ use crate::error::ApiError;
 
 /// Path segments below a realm, and the capability that they belong to. `*` is any one segment.
 const LATER: &[(&[&str], &str)] = &[
-    (&["attack-detection"], "brute force detection"),
-    (&["authentication"], "changing authentication flows"),
-    (
-        &["client-description-converter"],
-        "client description conversion",
-    ),
-    (&["client-policies"], "client policies"),
-    (&["client-registration-policy"], "client registration"),
-    (&["client-templates"], "client templates; use client-scopes"),
     (&["client-types"], "client types"),
-    (&["clients-initial-access"], "client registration"),
     (&["clients", "*", "authz"], "authorization services"),
-    (
-        &["clients", "*", "certificates"],
-        "client certificates and keys",
-    ),
-    (
-        &["clients", "*", "client-secret", "rotated"],
-        "client secret rotation",
-    ),
     (&["clients", "*", "evaluate-scopes"], "scope evaluation"),
-    (
-        &["clients", "*", "installation"],
-        "client installation files",
-    ),
     (
         &["clients", "*", "management"],
         "fine-grained admin permissions",
     ),
-    (&["clients", "*", "nodes"], "cluster nodes of clients"),
     (
-        &["clients", "*", "registration-access-token"],
-        "client registration",
+        &["clients", "*", "roles", "*", "management"],
+        "fine-grained admin permissions",
     ),
-    (
-        &["clients", "*", "test-nodes-available"],
-        "cluster nodes of clients",
-    ),
-    (
-        &["components", "*", "sub-component-types"],
-        "sub-components",
-    ),
-    (&["credential-registrators"], "credential registration"),
     (
         &["groups", "*", "management"],
         "fine-grained admin permissions",
@@ -76,18 +44,10 @@ const LATER: &[(&[&str], &str)] = &[
         "fine-grained admin permissions",
     ),
     (
-        &["identity-provider", "instances", "*", "mapper-types"],
-        "identity brokering",
-    ),
-    (
         &["identity-provider", "instances", "*", "reload-keys"],
         "identity brokering",
     ),
     (&["ldap-server-capabilities"], "user federation"),
-    (
-        &["localization", "*"],
-        "upload of localization files; put single texts",
-    ),
     (&["organizations"], "organizations"),
     (
         &["roles", "*", "management"],
@@ -97,51 +57,15 @@ const LATER: &[(&[&str], &str)] = &[
         &["roles-by-id", "*", "management"],
         "fine-grained admin permissions",
     ),
-    (
-        &["clients", "*", "roles", "*", "management"],
-        "fine-grained admin permissions",
-    ),
     (&["ssf"], "shared signals"),
     (&["testLDAPConnection"], "user federation"),
-    (&["testSMTPConnection"], "sending e-mail"),
-    (&["ui-ext"], "the admin console"),
     (&["user-storage"], "user federation"),
     (
         &["users-management-permissions"],
         "fine-grained admin permissions",
     ),
-    (
-        &["users", "*", "configured-user-storage-credential-types"],
-        "user federation",
-    ),
-    (&["users", "*", "consents"], "consent"),
-    (
-        &["users", "*", "credentials", "*", "moveAfter"],
-        "ordering of credentials",
-    ),
-    (
-        &["users", "*", "credentials", "*", "moveToFirst"],
-        "ordering of credentials",
-    ),
-    (
-        &["users", "*", "credentials", "*", "userLabel"],
-        "labels of credentials",
-    ),
-    (
-        &["users", "*", "disable-credential-types"],
-        "disabling credential types",
-    ),
-    (&["users", "*", "execute-actions-email"], "sending e-mail"),
-    (&["users", "*", "federated-identity"], "identity brokering"),
-    (&["users", "*", "impersonation"], "impersonation"),
-    (&["users", "*", "reset-password-email"], "sending e-mail"),
-    (&["users", "*", "send-verify-email"], "sending e-mail"),
     (&["users", "*", "vc"], "verifiable credentials"),
     (&["workflows"], "workflows"),
-    (&["clear-crl-cache"], "clearing of caches"),
-    (&["clear-keys-cache"], "clearing of caches"),
-    (&["clear-realm-cache"], "clearing of caches"),
-    (&["clear-user-cache"], "clearing of caches"),
 ];
 
 /// # Errors
@@ -182,10 +106,6 @@ pub async fn method_not_allowed(State(services): State<Arc<Services>>, parts: Pa
     {
         return e;
     }
-    let flows = parts.uri.path().contains("/authentication/");
-    if flows && parts.method != Method::PATCH {
-        return ApiError::not_supported("changing authentication flows");
-    }
     ApiError::error(
         StatusCode::METHOD_NOT_ALLOWED,
         "HTTP 405 Method Not Allowed",
@@ -203,8 +123,8 @@ mod tests {
             Some("organizations")
         );
         assert_eq!(
-            capability(&["users", "1", "impersonation"]),
-            Some("impersonation")
+            capability(&["users", "1", "vc"]),
+            Some("verifiable credentials")
         );
         assert_eq!(capability(&["users", "1", "nope"]), None);
         assert_eq!(capability(&["nope"]), None);

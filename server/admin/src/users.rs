@@ -9,8 +9,7 @@ use axum::{Json, Router};
 use http::StatusCode;
 use realmkeep_authn::Services;
 use realmkeep_representations::{
-    CredentialRepresentation, FederatedIdentityRepresentation, GroupRepresentation,
-    UserRepresentation,
+    CredentialRepresentation, GroupRepresentation, UserRepresentation,
 };
 use realmkeep_store::documents::Page;
 use realmkeep_store::users::UserSearch;
@@ -24,7 +23,10 @@ use crate::merge::merged;
 use crate::names::Names;
 use crate::request::{Cx, Given};
 use crate::rights::Right;
-use crate::{groups, profile, role_mappings, sessions, steps};
+use crate::{
+    federated_identities, groups, impersonation, passwords, profile, role_mappings, sessions,
+    steps, user_consents, user_credentials, user_mail,
+};
 
 pub const VIEW: &[Right] = &[Right::VIEW_USERS];
 pub const MANAGE: &[Right] = &[Right::MANAGE_USERS];
@@ -40,21 +42,60 @@ pub fn routes() -> Router<Arc<Services>> {
         .route("/profile/metadata", get(profile::metadata))
         .route("/{user}", get(read).put(update).delete(remove))
         .route("/{user}/reset-password", put(reset_password))
-        .route("/{user}/credentials", get(list_credentials))
+        .route("/{user}/credentials", get(user_credentials::list))
         .route(
             "/{user}/credentials/{credential}",
-            delete(delete_credential),
+            delete(user_credentials::delete),
         )
+        .route(
+            "/{user}/credentials/{credential}/moveToFirst",
+            post(user_credentials::move_to_first),
+        )
+        .route(
+            "/{user}/credentials/{credential}/moveAfter/{previous}",
+            post(user_credentials::move_after),
+        )
+        .route(
+            "/{user}/credentials/{credential}/userLabel",
+            put(user_credentials::set_label),
+        )
+        .route(
+            "/{user}/disable-credential-types",
+            put(user_credentials::disable_types),
+        )
+        .route(
+            "/{user}/configured-user-storage-credential-types",
+            get(user_credentials::of_user_storage),
+        )
+        .route("/{user}/consents", get(user_consents::list))
+        .route("/{user}/consents/{client}", delete(user_consents::revoke))
         .route("/{user}/groups", get(list_groups))
         .route("/{user}/groups/count", get(count_groups))
         .route("/{user}/groups/{group}", put(join).delete(leave))
         .route("/{user}/sessions", get(sessions::of_user))
         .route(
             "/{user}/offline-sessions/{client}",
-            get(sessions::no_offline_of_user),
+            get(sessions::offline_of_user),
         )
         .route("/{user}/logout", post(sessions::logout_user))
-        .route("/{user}/federated-identity", get(federated_identities))
+        .route(
+            "/{user}/federated-identity",
+            get(federated_identities::list),
+        )
+        .route(
+            "/{user}/federated-identity/{provider}",
+            post(federated_identities::add).delete(federated_identities::remove),
+        )
+        .route(
+            "/{user}/execute-actions-email",
+            put(user_mail::execute_actions),
+        )
+        .route(
+            "/{user}/reset-password-email",
+            put(user_mail::reset_password),
+        )
+        .route("/{user}/send-verify-email", put(user_mail::verify_email))
+        .route("/{user}/impersonation", post(impersonation::start))
         .route("/{user}/unmanagedAttributes", get(unmanaged_attributes))
         .nest("/{user}/role-mappings", role_mappings::user_routes())
 }
@@ -63,6 +104,9 @@ pub fn routes() -> Router<Arc<Services>> {
 pub fn shown(mut user: UserRepresentation, cx: &Cx) -> UserRepresentation {
     let manage = cx.rights.has(Right::MANAGE_USERS);
     user.totp.get_or_insert(false);
+    // They have addresses of their own.
+    user.federated_identities = None;
+    user.client_consents = None;
     user.disableable_credential_types.get_or_insert_default();
     user.attributes = user.attributes.filter(|a| !a.is_empty());
     user.access = Some(
@@ -72,7 +116,7 @@ pub fn shown(mut user: UserRepresentation, cx: &Cx) -> UserRepresentation {
             ("manageGroupMembership", manage),
             ("mapRoles", manage),
             ("resetPassword", manage),
-            ("impersonate", false),
+            ("impersonate", cx.rights.has(Right::IMPERSONATION)),
         ]
         .into_iter()
         .map(|(k, v)| (k.to_owned(), v))
@@ -192,6 +236,10 @@ struct Filter {
     words: Vec<String>,
     attributes: Vec<(String, String)>,
     email_verified: Option<bool>,
+    /// Milliseconds since 1970, both ends left out.
+    created: (Option<i64>, Option<i64>),
+    /// Alias of an identity provider, and the user's id there.
+    link: (Option<String>, Option<String>),
 }
 
 impl Filter {
@@ -210,20 +258,18 @@ impl Filter {
         let text = |name: &str| cx.query(name).map(str::to_owned);
         let mut id = None;
         let mut words: Vec<String> = Vec::new();
-        let mut exact = cx.flag("exact");
+        let exact = cx.flag("exact");
         if let Some(search) = cx.query("search") {
             if let Some(wanted) = search.strip_prefix("id:") {
                 id = Some(wanted.trim().to_owned());
-            } else if let Some(quoted) = search.strip_prefix('"').and_then(|s| s.strip_suffix('"'))
-            {
-                exact = true;
-                words.push(quoted.to_owned());
+            } else if search.len() > 2 && search.starts_with('"') && search.ends_with('"') {
+                words.push(search.to_owned());
             } else {
                 words.extend(
                     search
                         .split_whitespace()
-                        .map(|w| w.trim_matches('*').to_owned())
-                        .filter(|w| !w.is_empty()),
+                        .filter(|w| !w.trim_matches('*').is_empty())
+                        .map(str::to_owned),
                 );
             }
         }
@@ -242,6 +288,8 @@ impl Filter {
             words,
             attributes: attribute_query(cx.query("q")),
             email_verified: boolean("emailVerified")?,
+            created: (cx.number("createdAfter")?, cx.number("createdBefore")?),
+            link: (text("idpAlias"), text("idpUserId")),
         })
     }
 
@@ -250,12 +298,14 @@ impl Filter {
             && self.words.is_empty()
             && self.attributes.is_empty()
             && self.email_verified.is_none()
+            && self.created == (None, None)
+            && self.link == (None, None)
     }
 
     fn matches(&self, user: &UserRepresentation) -> bool {
         let contains = |part: &Option<String>, word: &str| {
             part.as_ref()
-                .is_some_and(|p| p.to_lowercase().contains(&word.to_lowercase()))
+                .is_some_and(|p| fits(&word.to_lowercase(), &p.to_lowercase()))
         };
         self.words.iter().all(|word| {
             contains(&user.username, word)
@@ -270,10 +320,53 @@ impl Filter {
         }) && self
             .email_verified
             .is_none_or(|wanted| user.email_verified.unwrap_or(false) == wanted)
+            && self.matches_link(user)
+            && self.matches_time(user.created_timestamp.unwrap_or(0))
+    }
+
+    fn matches_time(&self, created: i64) -> bool {
+        let (after, before) = self.created;
+        after.is_none_or(|t| created > t) && before.is_none_or(|t| created < t)
+    }
+
+    fn matches_link(&self, user: &UserRepresentation) -> bool {
+        let (alias, id) = &self.link;
+        let fits =
+            |wanted: &Option<String>, value: &Option<String>| wanted.is_none() || wanted == value;
+        (alias.is_none() && id.is_none())
+            || user
+                .federated_identities
+                .iter()
+                .flatten()
+                .any(|link| fits(alias, &link.identity_provider) && fits(id, &link.user_id))
     }
 }
 
-async fn find(cx: &Cx, page: Page) -> ApiResult<Vec<UserRepresentation>> {
+/// Whether the text is what the search word says: a word in quotes is the whole text, `*` stands for any
+/// text, and a word without one at its end is a beginning.
+fn fits(word: &str, text: &str) -> bool {
+    if let Some(exact) = word.strip_prefix('"').and_then(|w| w.strip_suffix('"')) {
+        return text == exact;
+    }
+    let mut parts = word.split('*');
+    let mut rest = match parts.next().map(|first| text.strip_prefix(first)) {
+        Some(Some(rest)) => rest,
+        _ => return false,
+    };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = rest.get(at + part.len()..).unwrap_or_default(),
+            None => return false,
+        }
+    }
+    true
+}
+
+/// Users that the query asks for.
+///
+/// # Errors
+/// 400 when a parameter cannot be read.
+pub async fn find(cx: &Cx, page: Page) -> ApiResult<Vec<UserRepresentation>> {
     let filter = Filter::of(cx)?;
     if let Some(id) = &filter.id {
         return Ok(cx
@@ -315,7 +408,14 @@ async fn create(cx: Cx, given: Given<UserRepresentation>) -> ApiResult<Response>
     user.client_roles = None;
     user.application_roles = None;
     user.service_account_client_id = None;
-    profile::check(&user)?;
+    let mut user = profile::validated(&cx, &user, None).await?;
+    for credential in user.credentials.iter().flatten() {
+        if let Some(password) = &credential.value {
+            passwords::check(&cx, &user, None, password.expose())
+                .await
+                .map_err(|_| ApiError::bad_request("Password policy not met"))?;
+        }
+    }
     require_free(&cx, None, &user).await?;
     let names = Names::without_clients(&cx.realm);
     for path in user.groups.iter().flatten() {
@@ -326,10 +426,15 @@ async fn create(cx: Cx, given: Given<UserRepresentation>) -> ApiResult<Response>
     if user.groups.as_ref().is_some_and(Vec::is_empty) {
         user.groups = None;
     }
+    let defaults = cx.realm.settings.required_actions.iter().flatten();
+    for action in defaults.filter(|a| a.enabled == Some(true) && a.default_action == Some(true)) {
+        if let Some(alias) = &action.alias {
+            user.required_actions = Some(steps::stored_actions(&user, alias));
+        }
+    }
     let mut batch = Batch::new();
     let id = steps::add_user(&cx.services, &mut batch, &names, &user).await?;
-    cx.commit(batch).await?;
-    Ok(cx.created(&id))
+    cx.commit_created(batch, &id).await
 }
 
 /// # Errors
@@ -365,7 +470,12 @@ async fn read(cx: Cx) -> ApiResult<Json<UserRepresentation>> {
             .iter()
             .any(|c| c.r#type.as_deref() == Some("otp")),
     );
-    Ok(Json(shown(user, &cx)))
+    let mut user = shown(user, &cx);
+    if cx.flag("userProfileMetadata") {
+        let profile = profile::of(cx.store(), &cx.realm).await?;
+        user.user_profile_metadata = Some(profile.metadata(&profile::admin_context(&cx.realm)));
+    }
+    Ok(Json(user))
 }
 
 async fn update(cx: Cx, given: Given<UserRepresentation>) -> ApiResult<StatusCode> {
@@ -391,23 +501,22 @@ async fn update(cx: Cx, given: Given<UserRepresentation>) -> ApiResult<StatusCod
         return Err(ApiError::bad_request("User name is missing"));
     }
     if old.service_account_client_id.is_none() {
-        profile::check(&new)?;
+        new = profile::validated(&cx, &new, Some(&old)).await?;
     }
     require_free(&cx, new.id.as_deref(), &new).await?;
     let mut batch = Batch::new();
     for (index, credential) in given.value.credentials.iter().flatten().enumerate() {
-        if credential.value.is_none() {
+        let Some(password) = &credential.value else {
             continue;
-        }
+        };
+        passwords::check(&cx, &new, Some(cx.param("user")), password.expose()).await?;
         let stored = steps::credential_to_store(&cx.services, credential)
             .await
             .map_err(|e| e.at(&format!("credentials[{index}]")))?;
         if credential.temporary == Some(true) {
             new.required_actions = Some(steps::stored_actions(&new, "UPDATE_PASSWORD"));
         }
-        let id = cx.param("user");
-        batch.push(Store::delete_credentials(id, "password"));
-        batch.push(cx.store().insert_credential(id, &stored)?);
+        passwords::replace(&cx, &mut batch, cx.param("user"), &stored).await?;
     }
     push_update(&cx, &mut batch, &new).await?;
     cx.commit(batch).await?;
@@ -444,6 +553,10 @@ async fn reset_password(cx: Cx, given: Given<CredentialRepresentation>) -> ApiRe
             "type: only a password can be set here",
         ));
     }
+    let id = user.id.clone().unwrap_or_default();
+    if let Some(password) = &credential.value {
+        passwords::check(&cx, &user, Some(&id), password.expose()).await?;
+    }
     let stored = steps::credential_to_store(
         &cx.services,
         &CredentialRepresentation {
@@ -453,7 +566,6 @@ async fn reset_password(cx: Cx, given: Given<CredentialRepresentation>) -> ApiRe
         },
     )
     .await?;
-    let id = user.id.clone().unwrap_or_default();
     user.required_actions = Some(if credential.temporary == Some(true) {
         steps::stored_actions(&user, "UPDATE_PASSWORD")
     } else {
@@ -462,43 +574,8 @@ async fn reset_password(cx: Cx, given: Given<CredentialRepresentation>) -> ApiRe
         actions
     });
     let mut batch = Batch::new();
-    batch.push(Store::delete_credentials(&id, "password"));
-    batch.push(cx.store().insert_credential(&id, &stored)?);
+    passwords::replace(&cx, &mut batch, &id, &stored).await?;
     push_update(&cx, &mut batch, &user).await?;
-    cx.commit(batch).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-async fn list_credentials(cx: Cx) -> ApiResult<Json<Vec<CredentialRepresentation>>> {
-    cx.require(VIEW)?;
-    let user = here(&cx).await?;
-    let credentials = cx
-        .store()
-        .credentials(user.id.as_deref().unwrap_or_default())
-        .await?;
-    Ok(Json(
-        credentials
-            .into_iter()
-            .map(|c| CredentialRepresentation {
-                secret_data: None,
-                value: None,
-                ..c
-            })
-            .collect(),
-    ))
-}
-
-async fn delete_credential(cx: Cx) -> ApiResult<StatusCode> {
-    let user = here_to_manage(&cx).await?;
-    let id = user.id.unwrap_or_default();
-    let credentials = cx.store().credentials(&id).await?;
-    let wanted = cx.param("credential");
-    if !credentials.iter().any(|c| c.id.as_deref() == Some(wanted)) {
-        return Err(ApiError::not_found("Credential not found"));
-    }
-    let mut batch = Batch::new();
-    batch.push(Store::delete_credential(&id, wanted));
-    batch.touch(cx.touch_user(&id));
     cx.commit(batch).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -570,15 +647,13 @@ async fn change_group(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Links to identity providers come with brokering; until then nobody has any.
-async fn federated_identities(cx: Cx) -> ApiResult<Json<Vec<FederatedIdentityRepresentation>>> {
-    cx.require(VIEW)?;
-    let user = here(&cx).await?;
-    Ok(Json(user.federated_identities.unwrap_or_default()))
-}
-
 async fn unmanaged_attributes(cx: Cx) -> ApiResult<Json<BTreeMap<String, Vec<String>>>> {
     cx.require(VIEW)?;
     let user = here(&cx).await?;
-    Ok(Json(user.attributes.unwrap_or_default()))
+    let profile = profile::of(cx.store(), &cx.realm).await?;
+    let defined = profile.config().attributes.iter().flatten();
+    let defined: Vec<&str> = defined.filter_map(|a| a.name.as_deref()).collect();
+    let mut attributes = user.attributes.unwrap_or_default();
+    attributes.retain(|name, _| !defined.contains(&name.as_str()));
+    Ok(Json(attributes))
 }

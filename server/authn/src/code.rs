@@ -29,6 +29,10 @@ pub struct CodeRecord {
     pub code_challenge_method: Option<String>,
     /// When the user last proved who they are; seconds since 1970.
     pub auth_time: i64,
+    /// RFC 7638 thumbprint of the key that must prove itself when the code is redeemed
+    /// (RFC 9449 §10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpop_jkt: Option<String>,
 }
 
 /// Left behind by a redeemed code, so that a second use can end what the first one began.

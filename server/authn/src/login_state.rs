@@ -7,6 +7,8 @@ use realmkeep_store::single_use::Space;
 use realmkeep_store::{Realm, Step, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
+use crate::authorization_request::AuthorizationRequest;
+use crate::flow::{Binding, Progress};
 use crate::{Services, random};
 
 /// Name of the cookie that names a browser.
@@ -14,57 +16,19 @@ pub const BROWSER_COOKIE: &str = "AUTH_SESSION";
 /// Name of the cookie that names the session a browser is signed in to.
 pub const IDENTITY_COOKIE: &str = "KEYCLOAK_IDENTITY";
 
-/// Names the step of the flow that shows the form.
-const EXECUTION: &str = "auth-username-password-form";
-
 /// Keycloak's default where a realm is silent, in seconds.
 const LOGIN_LIFESPAN: i64 = 1_800;
-
-/// What an authorization request asks for, after its client and redirect URI were found right.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AuthorizationRequest {
-    /// The clientId.
-    #[serde(rename = "c")]
-    pub client_id: String,
-    #[serde(rename = "r")]
-    pub redirect_uri: String,
-    #[serde(rename = "m")]
-    pub response_mode: ResponseMode,
-    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
-    pub state: Option<String>,
-    /// Requested and allowed scope, space separated.
-    #[serde(rename = "o")]
-    pub scope: String,
-    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
-    pub nonce: Option<String>,
-    #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
-    pub code_challenge: Option<String>,
-    /// `S256` or `plain`.
-    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
-    pub code_challenge_method: Option<String>,
-    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
-    pub login_hint: Option<String>,
-    /// The user who must prove again who they are (`prompt=login`, `max_age`), by session.
-    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
-    pub reauthenticate: Option<String>,
-}
-
-/// How the answer gets to the application.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ResponseMode {
-    #[serde(rename = "q")]
-    Query,
-    #[serde(rename = "f")]
-    Fragment,
-    #[serde(rename = "p")]
-    FormPost,
-}
 
 /// One shown form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoginState {
     #[serde(rename = "q")]
     pub request: AuthorizationRequest,
+    /// What the flow is used for.
+    #[serde(rename = "b", default)]
+    pub binding: Binding,
+    #[serde(rename = "p")]
+    pub progress: Progress,
     /// Seconds since 1970.
     #[serde(rename = "i")]
     pub issued: i64,
@@ -132,7 +96,7 @@ impl Default for BrowserId {
     }
 }
 
-/// Makes the address of a fresh form for the request.
+/// Makes the address of a fresh form.
 ///
 /// # Errors
 /// When the cryptographic library refuses.
@@ -140,22 +104,19 @@ pub fn new_form(
     services: &Services,
     realm: &Realm,
     browser: &BrowserId,
-    request: AuthorizationRequest,
+    state: &LoginState,
+    execution: &str,
     tab_id: Option<String>,
 ) -> Result<FormKeys, realmkeep_keys::KeysError> {
     let mut keys = FormKeys {
         session_code: random::token(32),
-        execution: EXECUTION.to_owned(),
-        client_id: request.client_id.clone(),
+        execution: execution.to_owned(),
+        client_id: state.request.client_id.clone(),
         tab_id: tab_id.unwrap_or_else(|| random::token(8)),
         client_data: String::new(),
     };
-    let state = LoginState {
-        request,
-        issued: services.clock.now(),
-    };
     let context = context(realm, browser, &keys);
-    keys.client_data = services.cookies.seal(&context, &state)?;
+    keys.client_data = services.cookies.seal(&context, state)?;
     Ok(keys)
 }
 
@@ -168,7 +129,22 @@ pub fn use_form(services: &Services, realm: &Realm, keys: &FormKeys) -> Result<S
     Store::put_single_use(Space::Login, &keys.session_code, until, &())
 }
 
-/// The request behind a form's address.
+/// The step by which a login ends: none of its other forms, in whatever tab, ends it once more.
+///
+/// # Errors
+/// When the step cannot be written.
+pub fn use_login(
+    services: &Services,
+    realm: &Realm,
+    progress: &Progress,
+) -> Result<Step, StoreError> {
+    // A proof is older than the form that it is asked for again with, by this at most.
+    let until = services.clock.now() + 2 * lifespan(realm) + 1;
+    let key = format!("login {}", progress.login);
+    Store::put_single_use(Space::Login, &key, until, &())
+}
+
+/// The state behind a form's address.
 ///
 /// # Errors
 /// When the address was changed, belongs to another browser, or is too old.
@@ -183,8 +159,11 @@ pub fn open_form(
         .cookies
         .open(&context, &keys.client_data)
         .ok_or(FormError::NotOurs)?;
-    let age = services.clock.now().saturating_sub(state.issued);
-    if age > lifespan(realm) {
+    let now = services.clock.now();
+    let age = |since: i64| now.saturating_sub(since);
+    // Whoever keeps asking for pages cannot keep a proof fresh by it.
+    let proof_age = state.progress.first_proof.map_or(0, age);
+    if age(state.issued) > lifespan(realm) || proof_age > lifespan(realm) {
         return Err(FormError::Expired(Box::new(state.request)));
     }
     Ok(state)

@@ -1,9 +1,17 @@
+use std::sync::Arc;
+
 use moka::sync::Cache;
+use realmkeep_jose::JwkSet;
 use realmkeep_model::clock::Clock;
-use realmkeep_workload_identity::{ApiServer, KeyLimits, KeySource, OutboundHttp, RemoteKeys};
+use realmkeep_workload_identity::{
+    ApiServer, KeyLimits, KeySource, OutboundError, OutboundHttp, RemoteKeys,
+};
 
 /// Issuers whose keys are kept; the least used go first.
 const ISSUERS: u64 = 10_000;
+/// Clients' key sets that are kept, and for how many seconds.
+const SETS: u64 = 1_000;
+const SET_LIFESPAN: i64 = 300;
 
 /// Keys of federated issuers and of clients' JWKS addresses, fetched when first asked for and kept.
 #[derive(Clone)]
@@ -13,6 +21,8 @@ pub struct RemoteKeyCache {
     api_server: Option<ApiServer>,
     clock: Clock,
     keys: Cache<(Kind, String), RemoteKeys>,
+    /// Whole key sets, for encryption, with when each was fetched; seconds since 1970.
+    sets: Cache<String, (i64, Arc<JwkSet>)>,
 }
 
 /// How keys are found; the same address found in two ways is two things.
@@ -21,6 +31,7 @@ enum Kind {
     Issuer,
     Cluster,
     Url,
+    SpiffeBundle,
 }
 
 impl RemoteKeyCache {
@@ -31,6 +42,7 @@ impl RemoteKeyCache {
             api_server,
             clock,
             keys: Cache::new(ISSUERS),
+            sets: Cache::new(SETS),
         }
     }
 
@@ -50,6 +62,35 @@ impl RemoteKeyCache {
         self.keys(Kind::Url, url)
     }
 
+    /// The keys of JWT-SVIDs in the bundle at this address.
+    pub fn of_spiffe_bundle(&self, url: &str) -> RemoteKeys {
+        self.keys(Kind::SpiffeBundle, url)
+    }
+
+    /// The key set at an address, as it was at most some minutes ago: for keys that encrypt.
+    ///
+    /// # Errors
+    /// When it cannot be fetched, and never was.
+    pub async fn key_set(&self, url: &str) -> Result<Arc<JwkSet>, OutboundError> {
+        let now = self.clock.now();
+        let kept = self.sets.get(url);
+        if let Some((fetched, set)) = &kept
+            && now.saturating_sub(*fetched) < SET_LIFESPAN
+        {
+            return Ok(set.clone());
+        }
+        let accept = "application/jwk-set+json, application/json";
+        match self.http.get_json::<JwkSet>(url, accept, None).await {
+            Ok((set, _)) => {
+                let set = Arc::new(set);
+                self.sets.insert(url.to_owned(), (now, set.clone()));
+                Ok(set)
+            }
+            // What was good some minutes ago is better than nothing.
+            Err(error) => kept.map(|(_, set)| set).ok_or(error),
+        }
+    }
+
     /// For other requests to configured addresses.
     pub fn http(&self) -> &OutboundHttp {
         &self.http
@@ -59,6 +100,9 @@ impl RemoteKeyCache {
         self.keys.get_with((kind, address.to_owned()), || {
             let source = match kind {
                 Kind::Url => KeySource::Jwks {
+                    url: address.to_owned(),
+                },
+                Kind::SpiffeBundle => KeySource::SpiffeBundle {
                     url: address.to_owned(),
                 },
                 Kind::Issuer | Kind::Cluster => KeySource::Discovery {

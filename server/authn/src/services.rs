@@ -4,6 +4,7 @@ use realmkeep_model::clock::Clock;
 use realmkeep_pages::Pages;
 use realmkeep_store::Store;
 
+use crate::accounts::Accounts;
 use crate::base_url::BaseUrl;
 use crate::cookies::CookieSeal;
 use crate::remote_keys::RemoteKeyCache;
@@ -23,6 +24,8 @@ pub struct Services {
     pub bootstrap_trust: Option<BootstrapTrust>,
     /// Seals what browsers keep for the server.
     pub cookies: CookieSeal,
+    /// Mails, profiles and lists of bad passwords.
+    pub accounts: Accounts,
 }
 
 /// A workload identity that is trusted from the server's start.

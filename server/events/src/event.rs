@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use crate::EventType;
+
 /// Something that happened in a realm, with the names that existing log readers know.
 #[derive(Clone, Debug)]
 pub struct Event {
@@ -14,46 +16,6 @@ pub struct Event {
     /// A code such as `invalid_client_credentials`; None when it succeeded.
     pub error: Option<String>,
     pub details: BTreeMap<&'static str, String>,
-}
-
-/// What happened; the log name of a failure has `_ERROR` appended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum EventType {
-    ClientLogin,
-    CodeToToken,
-    IntrospectToken,
-    Login,
-    Logout,
-    RefreshToken,
-    RevokeGrant,
-    UserInfoRequest,
-    /// An administrator's change; details hold operation and resource path.
-    AdminChange,
-}
-
-impl EventType {
-    pub fn name(self, failed: bool) -> &'static str {
-        match (self, failed) {
-            (Self::ClientLogin, false) => "CLIENT_LOGIN",
-            (Self::ClientLogin, true) => "CLIENT_LOGIN_ERROR",
-            (Self::CodeToToken, false) => "CODE_TO_TOKEN",
-            (Self::CodeToToken, true) => "CODE_TO_TOKEN_ERROR",
-            (Self::IntrospectToken, false) => "INTROSPECT_TOKEN",
-            (Self::IntrospectToken, true) => "INTROSPECT_TOKEN_ERROR",
-            (Self::Login, false) => "LOGIN",
-            (Self::Login, true) => "LOGIN_ERROR",
-            (Self::Logout, false) => "LOGOUT",
-            (Self::Logout, true) => "LOGOUT_ERROR",
-            (Self::RefreshToken, false) => "REFRESH_TOKEN",
-            (Self::RefreshToken, true) => "REFRESH_TOKEN_ERROR",
-            (Self::RevokeGrant, false) => "REVOKE_GRANT",
-            (Self::RevokeGrant, true) => "REVOKE_GRANT_ERROR",
-            (Self::UserInfoRequest, false) => "USER_INFO_REQUEST",
-            (Self::UserInfoRequest, true) => "USER_INFO_REQUEST_ERROR",
-            (Self::AdminChange, false) => "ADMIN_CHANGE",
-            (Self::AdminChange, true) => "ADMIN_CHANGE_ERROR",
-        }
-    }
 }
 
 impl Event {

@@ -1,4 +1,4 @@
-use realmkeep_jose::KeyError;
+use realmkeep_jose::{JweError, KeyError};
 use realmkeep_store::StoreError;
 
 /// Why a key cannot be had.
@@ -20,6 +20,10 @@ pub enum KeysError {
     },
     #[error("a key could not be generated: {0}")]
     Generate(#[from] KeyError),
+    #[error("a key could not be made: {0}")]
+    Encryption(#[from] JweError),
+    #[error("a key for an algorithm that is asked for could not be made: {0}")]
+    Fallback(String),
     #[error("a certificate could not be made: {0}")]
     Certificate(String),
     #[error(transparent)]

@@ -1,8 +1,10 @@
-//! Keys: the master key that seals secrets at rest, the signing keys of realms, password hashes.
+//! Keys: the master key that seals secrets at rest, the keys of realms and the providers that make
+//! them, password hashes.
 
 mod error;
 mod master;
 mod passwords;
+pub mod providers;
 mod realm_keys;
 
 pub use error::KeysError;

@@ -2,4 +2,6 @@
 
 pub mod clock;
 pub mod fresh;
+pub mod password_policy;
 pub mod redirect_uri;
+pub mod user_profile;

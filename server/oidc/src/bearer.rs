@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, Method, header};
 use realmkeep_authn::{Services, session};
 use realmkeep_jose::{UnverifiedJwt, Verified, verify};
 use realmkeep_store::sessions::UserSession;
 use realmkeep_store::single_use::Space;
 use realmkeep_store::{Client, Realm, StoreError, Subject};
+
+use crate::binding::Binding;
+use crate::context::Context;
+use crate::dpop;
 
 /// A token that is good now, with all that it stands for.
 #[derive(Debug)]
@@ -19,6 +23,15 @@ pub struct Bearer {
     pub session: Option<UserSession>,
 }
 
+/// How a token was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// RFC 6750: whoever has it may use it.
+    Bearer,
+    /// RFC 9449: with a proof of the key that it is bound to.
+    Dpop,
+}
+
 /// Why a token is not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum BearerError {
@@ -28,6 +41,9 @@ pub enum BearerError {
     /// It was good once.
     #[error("{0}")]
     NotActive(&'static str),
+    /// Its sender did not prove to have the key that it is bound to.
+    #[error("{0}")]
+    Unproven(&'static str),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -36,16 +52,26 @@ pub enum BearerError {
 
 /// The token of an `Authorization: Bearer` header (RFC 6750 section 2.1).
 pub fn of_header(headers: &HeaderMap) -> Option<&str> {
+    match presented(headers)? {
+        (Scheme::Bearer, token) => Some(token),
+        (Scheme::Dpop, _) => None,
+    }
+}
+
+/// The token of an `Authorization` header with the scheme `Bearer` or `DPoP` (RFC 9449 section 7.1).
+pub fn presented(headers: &HeaderMap) -> Option<(Scheme, &str)> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (value, more) = (values.next()?, values.next());
     if more.is_some() {
         return None;
     }
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then_some(token.trim())
-        .filter(|token| !token.is_empty())
+    let scheme = match scheme.to_ascii_lowercase().as_str() {
+        "bearer" => Scheme::Bearer,
+        "dpop" => Scheme::Dpop,
+        _ => return None,
+    };
+    Some((scheme, token.trim())).filter(|(_, token)| !token.is_empty())
 }
 
 /// A token that this realm signed for others, whatever its kind and however old.
@@ -70,7 +96,7 @@ pub async fn signed_by_us(
     Ok(token)
 }
 
-/// An access token that may be used now: signed by the realm, of the right kind, not expired, not
+/// An access token that may be used now, by whoever has it: signed by the realm, of the right kind, not expired, not
 /// revoked, with client, user and session still there and enabled.
 ///
 /// # Errors
@@ -84,7 +110,64 @@ pub async fn access_token(
     if token.str("typ") != Some("Bearer") {
         return Err(BearerError::Invalid("it is not an access token".to_owned()));
     }
+    if !Binding::of_token(&token).is_empty() {
+        return Err(BearerError::Invalid(
+            "it is bound to a key or certificate that was not proven".to_owned(),
+        ));
+    }
     active(services, realm, token).await
+}
+
+/// As [`access_token`], for a request that may prove what the token is bound to.
+///
+/// # Errors
+/// Why it may not be used.
+pub(crate) async fn proven_access_token(
+    context: &Context,
+    headers: &HeaderMap,
+    method: &Method,
+    url: &str,
+    (scheme, text): (Scheme, &str),
+) -> Result<Bearer, BearerError> {
+    let token = signed_by_us(&context.services, &context.realm, text).await?;
+    if token.str("typ") != Some("Bearer") {
+        return Err(BearerError::Invalid("it is not an access token".to_owned()));
+    }
+    let bound = Binding::of_token(&token);
+    let mut proven = Binding {
+        jkt: None,
+        x5t: context.certificate.as_ref().map(|c| c.thumbprint()),
+    };
+    match scheme {
+        Scheme::Bearer if bound.jkt.is_some() => {
+            return Err(BearerError::Invalid(
+                "it is bound to a DPoP key, and was sent as a bearer token".to_owned(),
+            ));
+        }
+        Scheme::Bearer => {}
+        Scheme::Dpop => {
+            proven.jkt = dpop::proof(context, headers, method, url, Some(text))
+                .await
+                .map_err(|e| match e.error {
+                    "invalid_dpop_proof" => BearerError::Unproven("DPoP proof is not valid"),
+                    _ => BearerError::Invalid("the DPoP proof could not be checked".to_owned()),
+                })?;
+            if proven.jkt.is_none() {
+                return Err(BearerError::Invalid("the DPoP proof is missing".to_owned()));
+            }
+            if bound.jkt.is_none() {
+                return Err(BearerError::Invalid(
+                    "it is not bound to a DPoP key, and was sent as if".to_owned(),
+                ));
+            }
+        }
+    }
+    if !proven.satisfies(&bound) {
+        return Err(BearerError::Invalid(
+            "it is bound to another key or certificate".to_owned(),
+        ));
+    }
+    active(&context.services, &context.realm, token).await
 }
 
 /// As [`access_token`], for a verified token of any kind.
@@ -118,17 +201,34 @@ pub async fn active(
     }
     let (user_id, session) = match token.str("sid") {
         Some(sid) => {
+            // The client's part has to be there too: it ends when a code or a refresh token of it
+            // was stolen, and what came of it with it.
+            let own = client.representation.id.as_deref().unwrap_or_default();
             let session = store
-                .find_session(&realm.id, sid)
+                .find_client_session(&realm.id, sid, own)
                 .await?
+                .map(|(session, _)| session)
                 .filter(|session| session::is_alive(realm, session, now))
                 .ok_or(not_active("user_session_not_found"))?;
-            if token.sub().is_some_and(|sub| sub != session.user_id) {
-                return Err(not_active("user_session_not_found"));
-            }
+            // The session says who it is: `sub` may be a pseudonym, or absent.
             (session.user_id.clone(), Some(session))
         }
-        None => (token.sub().unwrap_or_default().to_owned(), None),
+        None => {
+            // Of another client's service account, if the token was exchanged. A lightweight token, or
+            // one with a pseudonym, names none: then it is the client's own.
+            let sub = token.sub().unwrap_or_default();
+            let named = match sub {
+                "" => None,
+                sub => store.subject(realm, sub).await?,
+            };
+            let own = client.representation.id.as_deref().unwrap_or_default();
+            let account = match named {
+                Some(named) => Some(named),
+                None => store.service_account(realm, own).await?,
+            };
+            let id = account.and_then(|account| account.user.id.clone());
+            (id.unwrap_or_default(), None)
+        }
     };
     let subject = store
         .subject(realm, &user_id)

@@ -13,7 +13,9 @@ use realmkeep_events::{Event, EventType};
 use realmkeep_store::Realm;
 use serde_json::json;
 
+use crate::browser::Languages;
 use crate::error::OAuthError;
+use crate::mtls::ClientCertificate;
 
 /// One request to one realm: the realm's snapshot stays the same to the request's end.
 #[derive(Clone)]
@@ -26,6 +28,10 @@ pub struct Context {
     pub ip: String,
     /// `Origin` header, for CORS.
     pub origin: Option<String>,
+    /// Of the TLS connection, to us or to a trusted proxy.
+    pub certificate: Option<ClientCertificate>,
+    /// What the browser says about languages.
+    pub languages: Languages,
     /// When the request came; seconds since 1970.
     pub now: i64,
 }
@@ -60,12 +66,18 @@ impl FromRequestParts<Arc<Services>> for Context {
             .await
             .map_err(|_| NoRealm::Unknown)?;
         let name = path.get("realm").ok_or(NoRealm::Unknown)?;
-        let realm = services
-            .store
-            .realm(name)
-            .await
-            .map_err(|e| NoRealm::Failed(e.into()))?
-            .ok_or(NoRealm::Unknown)?;
+        let realm = match services.store.realm(name).await {
+            Ok(realm) => realm,
+            // Applications go on verifying tokens while the database is away.
+            Err(e) if e.is_temporary() && is_public_document(parts.uri.path()) => Some(
+                services
+                    .store
+                    .remembered_realm(name)
+                    .ok_or(NoRealm::Failed(e.into()))?,
+            ),
+            Err(e) => return Err(NoRealm::Failed(e.into())),
+        };
+        let realm = realm.ok_or(NoRealm::Unknown)?;
         if realm.settings.enabled == Some(false) {
             return Err(NoRealm::Disabled);
         }
@@ -79,7 +91,10 @@ impl FromRequestParts<Arc<Services>> for Context {
             .get(header::ORIGIN)
             .and_then(|value| value.to_str().ok())
             .map(str::to_owned);
+        let certificate = parts.extensions.get::<ClientCertificate>().cloned();
         Ok(Self {
+            certificate,
+            languages: Languages::of(parts),
             issuer: services.issuer(&realm.name),
             services: services.clone(),
             now: services.clock.now(),
@@ -88,6 +103,11 @@ impl FromRequestParts<Arc<Services>> for Context {
             origin,
         })
     }
+}
+
+/// Metadata and keys, which hold nothing that must not be a little old.
+fn is_public_document(path: &str) -> bool {
+    path.contains("/.well-known/") || path.ends_with("/protocol/openid-connect/certs")
 }
 
 impl IntoResponse for NoRealm {

@@ -41,16 +41,25 @@ pub(crate) fn web_origins(client: &ClientRepresentation) -> Vec<String> {
     origins
 }
 
+/// Whether pages of this origin may use the client.
+pub(crate) fn is_web_origin(
+    context: &Context,
+    client: &ClientRepresentation,
+    origin: &str,
+) -> bool {
+    let own = Url::parse(context.services.base_url.as_str())
+        .is_ok_and(|url| url.origin().ascii_serialization() == origin);
+    own || web_origins(client)
+        .iter()
+        .any(|allowed| allowed == "*" || allowed == origin)
+}
+
 /// Whether the request's page, if it comes from one, may use this client.
 pub(crate) fn allows(context: &Context, client: &ClientRepresentation) -> bool {
     let Some(origin) = &context.origin else {
         return true;
     };
-    let own = Url::parse(context.services.base_url.as_str())
-        .is_ok_and(|url| url.origin().ascii_serialization() == *origin);
-    own || web_origins(client)
-        .iter()
-        .any(|allowed| allowed == "*" || allowed == origin)
+    is_web_origin(context, client, origin)
 }
 
 /// Lets the page read the answer. Call it only when [`allows`] said yes.

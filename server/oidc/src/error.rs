@@ -98,6 +98,18 @@ impl OAuthError {
         )
     }
 
+    /// The database is away; the cause goes to the log only.
+    pub fn unavailable(cause: &dyn std::fmt::Display) -> Self {
+        tracing::warn!(%cause, "a request could not be served for now");
+        let mut error = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "temporarily_unavailable",
+            "The server cannot serve this for now; try again in a moment",
+        );
+        error.retry_after = Some(1);
+        error
+    }
+
     /// Too much to do; try again later.
     pub fn overloaded() -> Self {
         let mut error = Self::new(
@@ -130,13 +142,24 @@ impl IntoResponse for OAuthError {
 
 impl From<StoreError> for OAuthError {
     fn from(error: StoreError) -> Self {
-        Self::internal(&chain(&error))
+        if error.is_temporary() {
+            return Self::unavailable(&chain(&error));
+        }
+        match error {
+            StoreError::Unstorable(why) => {
+                Self::new(StatusCode::BAD_REQUEST, "invalid_request", why)
+            }
+            other => Self::internal(&chain(&other)),
+        }
     }
 }
 
 impl From<KeysError> for OAuthError {
     fn from(error: KeysError) -> Self {
-        Self::internal(&chain(&error))
+        match error {
+            KeysError::Store(error) => error.into(),
+            other => Self::internal(&chain(&other)),
+        }
     }
 }
 

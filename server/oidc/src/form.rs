@@ -20,6 +20,18 @@ impl Form {
     /// # Errors
     /// `invalid_request` for a parameter that comes twice, too much, or what is not text.
     pub fn from_body(headers: &HeaderMap, body: &Bytes) -> Result<Self, OAuthError> {
+        Self::from_body_with(headers, body, &[])
+    }
+
+    /// As [`Form::from_body`], with parameters that may come more than once.
+    ///
+    /// # Errors
+    /// `invalid_request` for another parameter that comes twice, too much, or what is not text.
+    pub(crate) fn from_body_with(
+        headers: &HeaderMap,
+        body: &Bytes,
+        repeated: &[&str],
+    ) -> Result<Self, OAuthError> {
         let form = headers
             .get(header::CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
@@ -29,7 +41,7 @@ impl Form {
                     .eq_ignore_ascii_case("application/x-www-form-urlencoded")
             });
         if form {
-            Self::parse(body)
+            Self::parse_with(body, repeated)
         } else {
             Ok(Self::default())
         }
@@ -38,6 +50,10 @@ impl Form {
     /// # Errors
     /// `invalid_request` for a parameter that comes twice, too much, or what is not text.
     pub fn parse(encoded: &[u8]) -> Result<Self, OAuthError> {
+        Self::parse_with(encoded, &[])
+    }
+
+    fn parse_with(encoded: &[u8], repeated: &[&str]) -> Result<Self, OAuthError> {
         if encoded.len() > MAX_BYTES {
             return Err(OAuthError::invalid_request("request too large"));
         }
@@ -53,12 +69,49 @@ impl Form {
                     "a parameter holds NUL or is not UTF-8",
                 ));
             }
-            if parameters.iter().any(|(known, _)| *known == name) {
+            let known = parameters.iter().any(|(known, _)| *known == name);
+            if known && !repeated.contains(&name.as_ref()) {
                 return Err(OAuthError::invalid_request("duplicated parameter"));
             }
             parameters.push((name.into_owned(), value.into_owned()));
         }
         Ok(Self(parameters))
+    }
+
+    /// Parameters that were read elsewhere, such as from a request object.
+    pub(crate) fn from_pairs(pairs: Vec<(String, String)>) -> Self {
+        Self(pairs)
+    }
+
+    /// All parameters as they came, those without a value among them.
+    pub(crate) fn pairs(&self) -> &[(String, String)] {
+        &self.0
+    }
+
+    /// Whether the parameter was sent, even without a value, as buttons are.
+    pub(crate) fn is_sent(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
+
+    /// All values of a parameter that may come more than once.
+    pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0
+            .iter()
+            .filter(move |(known, value)| known == name && !value.is_empty())
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// # Errors
+    /// `invalid_request` when a parameter comes twice after all.
+    pub(crate) fn check_unrepeated(&self) -> Result<(), OAuthError> {
+        let twice = self.0.iter().enumerate().any(|(i, (name, _))| {
+            let mut before = self.0.iter().take(i);
+            before.any(|(other, _)| other == name)
+        });
+        if twice {
+            return Err(OAuthError::invalid_request("duplicated parameter"));
+        }
+        Ok(())
     }
 
     pub fn value(&self, name: &str) -> Option<&str> {

@@ -6,29 +6,39 @@
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
-use realmkeep_authn::session;
+use http::StatusCode;
+use realmkeep_authn::{random, session};
 use realmkeep_jose::{Algorithm, SigningKey, base64url};
 use realmkeep_representations::ClientRepresentation;
-use realmkeep_store::sessions::UserSession;
+use realmkeep_store::sessions::{ClientSessionDetail, UserSession};
 use realmkeep_store::{Client, Subject};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::authorize::consent;
+use crate::binding::Binding;
 use crate::claims::{Claims, Target};
 use crate::context::Context;
+use crate::encryption::Encryption;
 use crate::error::OAuthError;
 use crate::lifespans;
-use crate::material::{Material, session_notes};
+use crate::material::{Login, Material, session_notes};
 use crate::scopes::Scopes;
 
 /// How a token came to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GrantKind {
     AuthorizationCode,
+    Ciba,
     ClientCredentials,
+    DeviceCode,
+    /// Tokens that the authorization endpoint hands out itself.
+    Implicit,
+    JwtAuthorization,
     Password,
     RefreshToken,
+    TokenExchange,
 }
 
 /// What a grant asks to be issued.
@@ -41,10 +51,30 @@ pub struct Grant<'a> {
     pub scopes: Scopes<'a>,
     /// The authorization request's, for the ID token.
     pub nonce: Option<&'a str>,
+    /// The client's part in the session: its notes say how the user logged in and what was asked for.
+    pub client_session: Option<&'a ClientSessionDetail>,
+}
+
+/// What a grant asks for beside the ordinary.
+#[derive(Debug, Default)]
+pub struct Extras<'a> {
+    /// What the tokens are bound to.
+    pub binding: Binding,
+    /// The session that the refresh token is for, where that is not the login: an offline session.
+    pub refresh_session: Option<&'a UserSession>,
+    /// The refresh token's scope, where the other tokens have less.
+    pub refresh_scope: Option<String>,
+    pub no_refresh_token: bool,
+    pub no_id_token: bool,
+    /// The only audiences that the access token keeps; empty: all.
+    pub audience: Vec<String>,
+    /// For token exchange (RFC 8693 section 2.2.1).
+    pub issued_token_type: Option<&'static str>,
 }
 
 /// A grant that passed every check.
 pub struct Prepared<'a> {
+    extras: Extras<'a>,
     context: &'a Context,
     kind: GrantKind,
     client: &'a ClientRepresentation,
@@ -54,6 +84,7 @@ pub struct Prepared<'a> {
     material: Material<'a>,
     access_key: SigningKey,
     id_key: Option<SigningKey>,
+    id_encryption: Option<Encryption>,
     refresh_key: Option<SigningKey>,
 }
 
@@ -75,8 +106,34 @@ pub struct TokenResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_state: Option<String>,
     pub scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issued_token_type: Option<&'static str>,
+    /// What mappers put beside the tokens.
+    #[serde(flatten)]
+    pub mapped: Map<String, Value>,
     /// `jti` of the access token, for the event.
     #[serde(skip)]
+    pub token_id: String,
+}
+
+/// What the authorization endpoint sends to an application itself.
+#[derive(Clone, Copy, Debug)]
+pub struct FrontChannel<'a> {
+    pub access_token: bool,
+    pub id_token: bool,
+    /// The code that is sent along.
+    pub code: Option<&'a str>,
+    /// The request's.
+    pub state: Option<&'a str>,
+}
+
+/// Tokens that pass through a browser.
+pub struct FrontTokens {
+    pub access_token: Option<String>,
+    /// Seconds.
+    pub expires_in: i64,
+    pub id_token: Option<String>,
+    /// `jti` of the access token, for the event.
     pub token_id: String,
 }
 
@@ -111,22 +168,59 @@ pub async fn prepare<'a>(
             return Err(OAuthError::invalid_grant("Stale token").event("invalid_token"));
         }
     }
+    // A password sent by the application says nothing of what its owner allows.
+    if grant.kind == GrantKind::Password && client.consent_required == Some(true) {
+        return Err(OAuthError::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_client",
+            "Client requires user consent",
+        )
+        .event("consent_denied"));
+    }
+    // These have asked in this very grant, and write the answer down with it.
+    let asked = matches!(grant.kind, GrantKind::Implicit | GrantKind::Ciba);
+    let asks = grant.session.filter(|_| !asked);
+    let is_granted = match asks {
+        Some(_) => consent::is_granted(context, client, &grant.scopes, user_id).await?,
+        None => true,
+    };
+    if !is_granted {
+        return Err(
+            OAuthError::invalid_grant("Client no longer has requested consent from user")
+                .event("consent_denied"),
+        );
+    }
     let notes = match grant.session {
         Some(session) => session_notes(session),
         None => service_account_notes(context, client),
     };
     let openid = grant.scopes.openid;
-    let material =
-        Material::gather(context, grant.client, grant.subject, grant.scopes, notes).await?;
-    let access_key = signing_key(context, client, "access.token.signed.response.alg").await?;
-    let id_key = match (openid, grant.session) {
-        (true, Some(_)) => {
-            Some(signing_key(context, client, "id.token.signed.response.alg").await?)
-        }
-        _ => None,
+    let login = Login {
+        session: grant.session,
+        part: grant.client_session,
     };
-    let refreshable =
-        grant.session.is_some() && attribute(client, "use.refresh.tokens") != Some("false");
+    let material = Material::gather(
+        context,
+        grant.client,
+        grant.subject,
+        grant.scopes,
+        notes,
+        login,
+    )
+    .await?;
+    let access_key = signing_key(context, client, "access.token.signed.response.alg").await?;
+    let id_key = if openid {
+        Some(signing_key(context, client, "id.token.signed.response.alg").await?)
+    } else {
+        None
+    };
+    let id_encryption = match &id_key {
+        Some(_) => Encryption::wanted(context, client, "id.token.encrypted.response").await?,
+        None => None,
+    };
+    let refreshable = grant.session.is_some()
+        && grant.kind != GrantKind::Implicit
+        && attribute(client, "use.refresh.tokens") != Some("false");
     let refresh_key = if refreshable {
         let keys = &context.services.keys;
         Some(
@@ -137,6 +231,7 @@ pub async fn prepare<'a>(
         None
     };
     Ok(Prepared {
+        extras: Extras::default(),
         context,
         kind: grant.kind,
         client,
@@ -146,19 +241,33 @@ pub async fn prepare<'a>(
         material,
         access_key,
         id_key,
+        id_encryption,
         refresh_key,
     })
 }
 
-impl Prepared<'_> {
-    /// Makes the tokens. `generation` is that of the client's part in the session, which the refresh
-    /// token belongs to; without a session it does not matter.
+impl<'a> Prepared<'a> {
+    #[must_use]
+    pub fn with(mut self, extras: Extras<'a>) -> Self {
+        self.extras = extras;
+        self
+    }
+
+    /// Audiences that were asked for and that the access token would not have.
+    pub fn missing_audience(&self) -> Option<&str> {
+        let claims = self.material.claims(Target::AccessToken, self.nonce);
+        let wanted = self.extras.audience.iter();
+        let mut missing = wanted.filter(|name| !claims.audience.contains(name));
+        missing.next().map(String::as_str)
+    }
+
+    /// Makes the tokens. `place` is that of the refresh token; without one it does not matter.
     ///
     /// # Errors
     /// When signing fails.
     // Signatures are made on the calling thread: they take less than a millisecond, there are as many
     // worker threads as cores, and a hop to another thread would only add to it.
-    pub fn sign(self, generation: i64) -> Result<TokenResponse, OAuthError> {
+    pub fn sign(self, place: &Place) -> Result<TokenResponse, OAuthError> {
         let now = self.context.now;
         let realm = &self.context.realm;
         let expiry = lifespans::access_token_expiry(realm, self.client, self.session, now);
@@ -167,12 +276,14 @@ impl Prepared<'_> {
         let id_token = self
             .id_key
             .as_ref()
-            .map(|key| self.id_token(key, expiry, &access_token))
+            .filter(|_| !self.extras.no_id_token)
+            .map(|key| self.id_token(key, expiry, &[("at_hash", &access_token)]))
             .transpose()?;
-        let refresh = match (&self.refresh_key, self.session) {
-            (Some(key), Some(session)) => {
+        let refresh_session = self.extras.refresh_session.or(self.session);
+        let refresh = match (&self.refresh_key, refresh_session) {
+            (Some(key), Some(session)) if !self.extras.no_refresh_token => {
                 let expiry = lifespans::refresh_token_expiry(realm, self.client, session, now);
-                let token = self.refresh_token(key, session, expiry, generation)?;
+                let token = self.refresh_token(key, session, expiry, place)?;
                 Some((token, expiry))
             }
             _ => None,
@@ -181,22 +292,73 @@ impl Prepared<'_> {
         Ok(TokenResponse {
             access_token,
             expires_in: expiry - now,
-            refresh_expires_in: refresh_expiry.map_or(0, |expiry| expiry - now),
+            // 0 as well for an offline token that nothing but idle time ends.
+            refresh_expires_in: refresh_expiry.flatten().map_or(0, |expiry| expiry - now),
             refresh_token,
-            token_type: "Bearer",
+            token_type: self.extras.binding.token_type(),
             id_token,
             not_before_policy: realm.settings.not_before.unwrap_or(0),
             session_state: self.session.map(|session| session.id.clone()),
             scope: self.material.scopes.shown(),
+            issued_token_type: self.extras.issued_token_type,
+            mapped: beside_tokens(self.material.claims(Target::TokenResponse, self.nonce)),
+            token_id,
+        })
+    }
+
+    /// Makes what the authorization endpoint sends along (OpenID Connect Core sections 3.2.2.5 and
+    /// 3.3.2.5): no refresh token, and an ID token that vouches for what comes with it.
+    ///
+    /// # Errors
+    /// When signing fails.
+    pub fn sign_front_channel(self, wanted: &FrontChannel<'_>) -> Result<FrontTokens, OAuthError> {
+        let now = self.context.now;
+        let realm = &self.context.realm;
+        // A hybrid request ends as a code does; the other lifespan is for those that cannot refresh.
+        let expiry = if wanted.code.is_some() {
+            lifespans::access_token_expiry(realm, self.client, self.session, now)
+        } else {
+            lifespans::implicit_token_expiry(realm, self.client, self.session, now)
+        };
+        let token_id = self.token_id();
+        let access_token = if wanted.access_token {
+            Some(self.access_token(expiry, &token_id)?)
+        } else {
+            None
+        };
+        let mut hashed = Vec::new();
+        if let Some(token) = &access_token {
+            hashed.push(("at_hash", token.as_str()));
+        }
+        hashed.extend(wanted.code.map(|code| ("c_hash", code)));
+        hashed.extend(wanted.state.map(|state| ("s_hash", state)));
+        let id_token = match &self.id_key {
+            Some(key) if wanted.id_token => Some(self.id_token(key, expiry, &hashed)?),
+            _ => None,
+        };
+        Ok(FrontTokens {
+            access_token,
+            expires_in: expiry - now,
+            id_token,
             token_id,
         })
     }
 
     fn access_token(&self, expiry: i64, token_id: &str) -> Result<String, OAuthError> {
-        let claims = self.material.claims(Target::AccessToken, self.nonce);
+        let target = match attribute(self.client, LIGHTWEIGHT) {
+            Some("true") => Target::LightweightAccessToken,
+            _ => Target::AccessToken,
+        };
+        let mut claims = self.material.claims(target, self.nonce);
+        if !self.extras.audience.is_empty() {
+            narrow(&mut claims, &self.extras.audience);
+        }
         let mut token = self.base(expiry, token_id, "Bearer", &claims);
         if !claims.audience.is_empty() {
             token.insert("aud".to_owned(), one_or_many(claims.audience));
+        }
+        if let Some(cnf) = self.extras.binding.confirmation() {
+            token.insert("cnf".to_owned(), cnf);
         }
         token.insert("scope".to_owned(), self.material.scopes.shown().into());
         let token = with_mapped(token, claims.values);
@@ -207,12 +369,13 @@ impl Prepared<'_> {
         sign(&self.access_key, typ, &token)
     }
 
-    /// OpenID Connect Core section 2.
+    /// OpenID Connect Core section 2. Of each `hashed` text the claim of that name holds half the
+    /// hash.
     fn id_token(
         &self,
         key: &SigningKey,
         expiry: i64,
-        access_token: &str,
+        hashed: &[(&str, &str)],
     ) -> Result<String, OAuthError> {
         let claims = self.material.claims(Target::IdToken, self.nonce);
         let mut token = self.base(expiry, &Uuid::new_v4().to_string(), "ID", &claims);
@@ -224,15 +387,23 @@ impl Prepared<'_> {
             }
         }
         token.insert("aud".to_owned(), one_or_many(audience));
-        token.insert("sub".to_owned(), self.user_id.into());
+        // A pairwise mapper has put a pseudonym there.
+        let subject = token.entry("sub").or_insert(Value::Null);
+        if subject.is_null() {
+            *subject = self.user_id.into();
+        }
         if let Some(nonce) = self.nonce {
             token.insert("nonce".to_owned(), nonce.into());
         }
-        token.insert(
-            "at_hash".to_owned(),
-            half_hash(key.algorithm(), access_token).into(),
-        );
-        sign(key, "JWT", &with_mapped(token, claims.values))
+        for (claim, text) in hashed {
+            let hash = half_hash(key.algorithm(), text);
+            token.insert((*claim).to_owned(), hash.into());
+        }
+        let signed = sign(key, "JWT", &with_mapped(token, claims.values))?;
+        match &self.id_encryption {
+            Some(encryption) => encryption.nested(&signed),
+            None => Ok(signed),
+        }
     }
 
     /// Only this server reads it; the shared secret keeps others from verifying it.
@@ -240,22 +411,35 @@ impl Prepared<'_> {
         &self,
         key: &SigningKey,
         session: &UserSession,
-        expiry: i64,
-        generation: i64,
+        expiry: Option<i64>,
+        place: &Place,
     ) -> Result<String, OAuthError> {
-        let token = json!({
+        let kind = if session.detail.offline {
+            OFFLINE
+        } else {
+            REFRESH
+        };
+        let scope = self.extras.refresh_scope.clone();
+        let binding = self.extras.binding.of_refresh_token(self.client);
+        let mut token = json!({
             "exp": expiry,
             "iat": self.context.now,
             "jti": Uuid::new_v4().to_string(),
             "iss": self.context.issuer,
             "aud": self.context.issuer,
-            "sub": self.user_id,
-            "typ": "Refresh",
+            // The client could read it.
+            "sub": (!self.material.is_pairwise()).then_some(self.user_id),
+            "typ": kind,
             "azp": self.client.client_id,
             "sid": session.id,
-            "scope": self.material.scopes.all(),
-            "gen": generation,
+            "scope": scope.unwrap_or_else(|| self.material.scopes.all()),
+            "cnf": binding.confirmation(),
+            "fam": place.family,
+            "gen": place.generation,
         });
+        if let Some(members) = token.as_object_mut() {
+            members.retain(|_, value| !value.is_null());
+        }
         key.sign("JWT", &token)
             .map_err(|e| OAuthError::internal(&e))
     }
@@ -294,15 +478,77 @@ impl Prepared<'_> {
 
     /// Says how the token came to be: kind of session, kind of token, grant.
     fn token_id(&self) -> String {
-        let session = if self.session.is_some() { "on" } else { "tr" };
+        let session = match self.session {
+            Some(session) if session.detail.offline => "of",
+            Some(_) => "on",
+            None => "tr",
+        };
         let grant = match self.kind {
             GrantKind::AuthorizationCode => "ac",
+            GrantKind::Ciba => "ci",
             GrantKind::ClientCredentials => "cc",
+            GrantKind::DeviceCode => "dg",
+            GrantKind::Implicit => "na",
+            GrantKind::JwtAuthorization => "ag",
             GrantKind::Password => "ro",
             GrantKind::RefreshToken => "rt",
+            GrantKind::TokenExchange => "te",
         };
         format!("{session}rt{grant}:{}", Uuid::new_v4())
     }
+}
+
+/// `typ` of refresh tokens: of a login, and of an offline session.
+pub(crate) const REFRESH: &str = "Refresh";
+pub(crate) const OFFLINE: &str = "Offline";
+
+/// Where a refresh token stands in its line.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The line: one a login.
+    pub family: String,
+    /// How many tokens of the line were replaced before this one.
+    pub generation: i64,
+}
+
+impl Place {
+    /// The first of a new line.
+    pub fn first() -> Self {
+        Self {
+            family: random::token(12),
+            generation: 0,
+        }
+    }
+}
+
+/// Takes out audiences, and roles for services, that were not asked for.
+fn narrow(claims: &mut Claims, audience: &[String]) {
+    claims.audience.retain(|name| audience.contains(name));
+    if let Some(Value::Object(services)) = claims.values.get_mut("resource_access") {
+        services.retain(|name, _| audience.contains(name));
+    }
+}
+
+/// Client attribute: access tokens hold next to nothing.
+const LIGHTWEIGHT: &str = "client.use.lightweight.access.token.enabled";
+
+/// Members that a mapper may not take the place of.
+fn beside_tokens(claims: Claims) -> Map<String, Value> {
+    const OWN: [&str; 10] = [
+        "access_token",
+        "expires_in",
+        "refresh_expires_in",
+        "refresh_token",
+        "token_type",
+        "id_token",
+        "not-before-policy",
+        "session_state",
+        "scope",
+        "issued_token_type",
+    ];
+    let mut members = claims.values;
+    members.retain(|name, _| !OWN.contains(&name.as_str()));
+    members
 }
 
 /// The client, when the request is one of the endpoints that a client authenticates at.
@@ -314,7 +560,7 @@ pub(crate) fn client_id(client: &Arc<Client>) -> &str {
         .unwrap_or_default()
 }
 
-async fn signing_key(
+pub(crate) async fn signing_key(
     context: &Context,
     client: &ClientRepresentation,
     setting: &str,
@@ -337,10 +583,12 @@ async fn signing_key(
             ))
         })?;
     let keys = &context.services.keys;
-    Ok(keys.active_signing(&context.realm, algorithm).await?)
+    Ok(keys
+        .active_or_fallback(&context.realm, algorithm, context.now)
+        .await?)
 }
 
-fn service_account_notes(
+pub(crate) fn service_account_notes(
     context: &Context,
     client: &ClientRepresentation,
 ) -> std::collections::BTreeMap<String, String> {
@@ -374,7 +622,7 @@ fn sign(key: &SigningKey, typ: &str, token: &Map<String, Value>) -> Result<Strin
     key.sign(typ, token).map_err(|e| OAuthError::internal(&e))
 }
 
-fn one_or_many(mut values: Vec<String>) -> Value {
+pub(crate) fn one_or_many(mut values: Vec<String>) -> Value {
     match (values.pop(), values.is_empty()) {
         (Some(one), true) => Value::from(one),
         (Some(last), false) => {

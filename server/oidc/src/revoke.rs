@@ -71,7 +71,8 @@ async fn revoke(
             }
         }
         // Section 2.2: a token that is not known needs no revocation.
-        Ok(_) | Err(BearerError::Invalid(_) | BearerError::NotActive(_)) => {
+        Ok(_)
+        | Err(BearerError::Invalid(_) | BearerError::NotActive(_) | BearerError::Unproven(_)) => {
             event
                 .details
                 .insert("reason", "not a token of this realm".to_owned());

@@ -5,7 +5,8 @@ use axum::routing::{get, post};
 use realmkeep_authn::Services;
 
 use crate::{
-    authorize, browser, cors, discovery, introspect, login_actions, logout, revoke, token, userinfo,
+    authorize, browser, ciba, cors, device, discovery, introspect, login_actions, logout,
+    registration, revoke, session_status, token, userinfo,
 };
 
 /// Everything below `/realms`.
@@ -40,6 +41,15 @@ pub fn router() -> Router<Arc<Services>> {
             post(introspect::endpoint),
         )
         .route(
+            &format!("{protocol}/auth/device"),
+            post(device::endpoint).options(cors::preflight_post),
+        )
+        .route(&format!("{protocol}/ext/ciba/auth"), post(ciba::endpoint))
+        .route(
+            &format!("{protocol}/ext/ciba/auth/callback"),
+            post(ciba::callback_endpoint),
+        )
+        .route(
             &format!("{protocol}/revoke"),
             post(revoke::endpoint).options(cors::preflight_post),
         )
@@ -52,5 +62,7 @@ pub fn router() -> Router<Arc<Services>> {
         .merge(authorize::routes())
         .merge(login_actions::routes())
         .merge(logout::routes())
+        .merge(session_status::routes())
+        .merge(registration::routes())
         .merge(browser::resources())
 }

@@ -46,11 +46,6 @@ impl<'a> Scopes<'a> {
             list.iter().flatten().any(|known| known == name)
         };
         for name in &asked {
-            if *name == OFFLINE_ACCESS {
-                return Err(OAuthError::invalid_scope(
-                    "offline_access is not supported by this server yet; ask without it",
-                ));
-            }
             let known = *name == OPENID
                 || holds(&client.default_client_scopes, name)
                 || holds(&client.optional_client_scopes, name);

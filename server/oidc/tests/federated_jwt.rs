@@ -56,7 +56,7 @@ async fn present_with(server: &Server, assertion: &str, more: &[(&str, &str)]) -
 
 /// A workload with nothing but its projected service account token gets an ordinary access token.
 ///
-/// spec: FCA-01, FCA-04, FCA-05, FCA-07, FCA-08, FCA-09, FCA-10, FCA-11, FCA-25, FCA-28
+/// spec: FCA-01, FCA-04, FCA-05, FCA-07, FCA-08, FCA-09, FCA-10, FCA-11, FCA-25, FCA-27, FCA-28
 #[tokio::test]
 async fn a_service_account_token_is_all_a_workload_needs() {
     let (server, issuer) = kubernetes().await;
@@ -509,10 +509,15 @@ async fn what_is_off_or_ambiguous_is_refused() {
         .await;
     works().await;
 
-    // A second client with the same subject: nobody can tell which is meant.
+    // A second client with the same subject: nobody can tell which is meant, but for client_id.
     server.add_client(federated("double", "k8s", SUBJECT)).await;
     unproven().await;
-    present_with(&server, &token, &[("client_id", "workload")])
+    for client_id in ["workload", "double"] {
+        let answer = present_with(&server, &token, &[("client_id", client_id)]).await;
+        answer.granted();
+        assert_eq!(claims(answer.text("access_token"))["azp"], client_id);
+    }
+    present_with(&server, &token, &[("client_id", "other")])
         .await
         .refused(401, "invalid_client", GENERIC);
     server.delete_client("double").await;
@@ -789,4 +794,274 @@ async fn the_assertion_works_at_the_sibling_endpoints() {
     // It is not in the token's audience, so it learns nothing.
     assert_eq!(introspected.body, json!({"active": false}));
     assert_eq!(server.post("revoke", &form).await.status, 200);
+}
+
+const JWT_SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
+const SPIFFE_ID: &str = "spiffe://shop.example/ns/shop/sa/orders";
+
+/// A server with a trust domain `mesh` and a client `orders` bound to [`SPIFFE_ID`].
+async fn spiffe() -> (Server, Issuer) {
+    let server = Server::start().await;
+    let issuer = Issuer::start().await;
+    let bundle = format!("{}/bundle", issuer.url);
+    server
+        .add_provider(
+            "mesh",
+            "spiffe",
+            &[
+                ("trustDomain", "spiffe://shop.example"),
+                ("bundleEndpoint", &bundle),
+            ],
+        )
+        .await;
+    server
+        .add_client(federated("orders", "mesh", SPIFFE_ID))
+        .await;
+    (server, issuer)
+}
+
+async fn present_svid(server: &Server, svid: &str, more: &[(&str, &str)]) -> Answer {
+    let mut form = vec![
+        ("grant_type", "client_credentials"),
+        ("client_assertion_type", JWT_SPIFFE),
+        ("client_assertion", svid),
+    ];
+    form.extend(more);
+    server.token(&form).await
+}
+
+/// A JWT-SVID proves a client: its trust domain is in `sub`, its keys are in the bundle, `iss` is not
+/// looked at, and it may be used again.
+///
+/// spec: FCA-01, FCA-20, FCA-21, FCA-22, FCA-23, FCA-29, REL-10
+#[tokio::test]
+async fn a_jwt_svid_is_all_a_workload_needs() {
+    let (server, issuer) = spiffe().await;
+    let now = server.services.clock.now();
+    let svid = json!({"sub": SPIFFE_ID, "aud": [server.issuer()], "iat": now, "exp": now + 300});
+    let token = issuer.sign(&svid);
+    for _ in 0..2 {
+        let answer = present_svid(&server, &token, &[]).await;
+        answer.granted();
+        assert_eq!(claims(answer.text("access_token"))["azp"], "orders");
+    }
+    assert_eq!(issuer.fetches(), 1);
+    present_svid(&server, &token, &[("client_id", "orders")])
+        .await
+        .granted();
+    let mut foreign = svid.clone();
+    foreign["iss"] = "https://nobody.example".into();
+    present_svid(&server, &issuer.sign(&foreign), &[])
+        .await
+        .granted();
+
+    // The type says what it is: neither passes for the other.
+    present(&server, &token)
+        .await
+        .refused(401, "invalid_client", GENERIC);
+    // One SPIFFE ID for several clients: client_id decides.
+    server
+        .add_client(federated("billing", "mesh", SPIFFE_ID))
+        .await;
+    present_svid(&server, &token, &[])
+        .await
+        .refused(401, "invalid_client", GENERIC);
+    for client_id in ["orders", "billing"] {
+        let answer = present_svid(&server, &token, &[("client_id", client_id)]).await;
+        answer.granted();
+        assert_eq!(claims(answer.text("access_token"))["azp"], client_id);
+    }
+}
+
+/// spec: FCA-03, FCA-20, FCA-21, FCA-22, FCA-23
+#[tokio::test]
+async fn every_claim_of_a_jwt_svid_is_checked() {
+    let (server, issuer) = spiffe().await;
+    let now = server.services.clock.now();
+    let own = server.issuer();
+    let svid = |changes: Value| {
+        let mut svid =
+            json!({"sub": SPIFFE_ID, "aud": [own.clone()], "iat": now, "exp": now + 300});
+        for (name, value) in changes.as_object().unwrap() {
+            svid[name] = value.clone();
+        }
+        svid
+    };
+    for changes in [
+        json!({"sub": "spiffe://shop.example/ns/shop/sa/other"}),
+        json!({"sub": "spiffe://shop.example/ns/shop/sa/orders/x"}),
+        json!({"sub": "spiffe://shop.example"}),
+        json!({"sub": "spiffe://other.example/ns/shop/sa/orders"}),
+        json!({"sub": "spiffe://Shop.example/ns/shop/sa/orders"}),
+        json!({"sub": "spiffe://shop.example/ns/shop/sa/orders/"}),
+        json!({"sub": "spiffe://shop.example/ns/../ns/shop/sa/orders"}),
+        json!({"sub": "orders"}),
+    ] {
+        present_svid(&server, &issuer.sign(&svid(changes)), &[])
+            .await
+            .refused(401, "invalid_client", GENERIC);
+    }
+    for (changes, description) in [
+        (json!({"aud": "other"}), "Invalid token audience"),
+        (
+            json!({"aud": [own, "other"]}),
+            "Multiple audiences not allowed",
+        ),
+        (
+            json!({"aud": [server.url("token")]}),
+            "Invalid token audience",
+        ),
+        (json!({"exp": now - 60}), "Token is not active"),
+        (json!({"iat": now + 60}), "Token was issued in the future"),
+        (
+            json!({"iat": now - 400, "exp": now + 60}),
+            "Token was issued too far in the past to be used now",
+        ),
+    ] {
+        present_svid(&server, &issuer.sign(&svid(changes)), &[])
+            .await
+            .refused(400, "invalid_client", description);
+    }
+    // Other tokens of the same keys say what they are.
+    for typ in [
+        "at+jwt",
+        "wit+jwt",
+        "dpop+jwt",
+        "logout+jwt",
+        "client-authentication+jwt",
+    ] {
+        let token = issuer.key.sign(typ, &svid(json!({}))).unwrap();
+        present_svid(&server, &token, &[]).await.refused(
+            400,
+            "invalid_client",
+            "Invalid token type",
+        );
+    }
+    let stranger = Issuer::start().await;
+    present_svid(&server, &stranger.sign(&svid(json!({}))), &[])
+        .await
+        .refused(401, "invalid_client", GENERIC);
+    // EdDSA is no algorithm of JWT-SVIDs.
+    let edwards = Issuer::start_with(&[Algorithm::EdDsa]).await;
+    let bundle = format!("{}/bundle", edwards.url);
+    let set = |value: String| {
+        move |provider: &mut realmkeep_representations::IdentityProviderRepresentation| {
+            let config = provider.config.get_or_insert_default();
+            config.insert("bundleEndpoint".to_owned(), value);
+        }
+    };
+    server.change_provider("mesh", set(bundle)).await;
+    present_svid(&server, &edwards.sign(&svid(json!({}))), &[])
+        .await
+        .refused(400, "invalid_client", "Invalid signature algorithm");
+    // Keys for another use are no bundle (a key set of an OpenID Connect issuer).
+    server
+        .change_provider("mesh", set(format!("{}/openid/v1/jwks", issuer.url)))
+        .await;
+    present_svid(&server, &issuer.sign(&svid(json!({}))), &[])
+        .await
+        .refused(401, "invalid_client", GENERIC);
+    server
+        .change_provider("mesh", set(format!("{}/bundle", issuer.url)))
+        .await;
+    present_svid(&server, &issuer.sign(&svid(json!({}))), &[])
+        .await
+        .granted();
+    server
+        .change_client("orders", |client| client.protocol = Some("saml".to_owned()))
+        .await;
+    present_svid(&server, &issuer.sign(&svid(json!({}))), &[])
+        .await
+        .refused(401, "invalid_client", GENERIC);
+}
+
+/// The three kinds of trust side by side, each with its own client.
+///
+/// spec: FCA-01, FCA-02, FCA-12, REL-10
+#[tokio::test]
+async fn three_kinds_of_providers_vouch_for_clients() {
+    let (server, mesh) = spiffe().await;
+    let (cluster, company) = (Issuer::start().await, Issuer::start().await);
+    server
+        .add_provider("k8s", "kubernetes", &[("issuer", &cluster.url)])
+        .await;
+    let jwks = format!("{}/openid/v1/jwks", company.url);
+    server
+        .add_provider(
+            "company",
+            "oidc",
+            &[
+                ("issuer", &company.url),
+                ("supportsClientAssertions", "true"),
+                ("useJwksUrl", "true"),
+                ("validateSignature", "true"),
+                ("jwksUrl", &jwks),
+            ],
+        )
+        .await;
+    server
+        .add_client(federated("in-cluster", "k8s", SUBJECT))
+        .await;
+    server
+        .add_client(federated("outside", "company", "batch-7"))
+        .await;
+    let now = server.services.clock.now();
+    let svid = json!({"sub": SPIFFE_ID, "aud": server.issuer(), "iat": now, "exp": now + 300});
+    let account = cluster.service_account_token(SUBJECT, &server.issuer(), now);
+    let assertion = json!({
+        "iss": company.url, "sub": "batch-7", "aud": server.issuer(), "iat": now, "exp": now + 300, "jti": "once",
+    });
+    for (client_id, answer) in [
+        (
+            "orders",
+            present_svid(&server, &mesh.sign(&svid), &[]).await,
+        ),
+        (
+            "in-cluster",
+            present(&server, &cluster.sign(&account)).await,
+        ),
+        ("outside", present(&server, &company.sign(&assertion)).await),
+    ] {
+        answer.granted();
+        assert_eq!(claims(answer.text("access_token"))["azp"], client_id);
+    }
+}
+
+/// What a provider asks of the claims beyond the subject; whatever is not clearly true is no.
+#[tokio::test]
+async fn a_condition_looks_at_the_claims_of_the_assertion() {
+    let (server, issuer) = kubernetes().await;
+    let now = server.services.clock.now();
+    let token = issuer.sign(&issuer.service_account_token(SUBJECT, &server.issuer(), now));
+    for (condition, good) in [
+        ("claims['kubernetes.io'].namespace == 'default'", true),
+        (
+            "claims['kubernetes.io'].serviceaccount.name.startsWith('my-')",
+            true,
+        ),
+        (
+            "claims['kubernetes.io'].namespace in ['shop', 'default']",
+            true,
+        ),
+        ("claims['kubernetes.io'].namespace == 'shop'", false),
+        ("!claims.sub.endsWith(':my-sa')", false),
+        ("has(claims.absent)", false),
+        ("claims.absent == 'x'", false),
+        ("claims.sub", false),
+        ("claims.", false),
+        ("other.sub == 'x'", false),
+    ] {
+        server
+            .change_provider("k8s", |provider| {
+                let config = provider.config.get_or_insert_default();
+                config.insert("clientAssertionCondition".to_owned(), condition.to_owned());
+            })
+            .await;
+        let answer = present(&server, &token).await;
+        if good {
+            answer.granted();
+        } else {
+            answer.refused(401, "invalid_client", GENERIC);
+        }
+    }
 }

@@ -100,6 +100,7 @@ async fn code(
         code_challenge: Some(base64url(sha256(VERIFIER.as_bytes()))),
         code_challenge_method: Some("S256".to_owned()),
         auth_time: now,
+        dpop_jkt: None,
     };
     change(&mut record);
     let (code, step) = issue_code(&realm, &record, now).unwrap();
@@ -577,7 +578,7 @@ async fn tokens_have_the_shape_that_applications_read() {
         json!({
             "sub": access["sub"], "name": "Alice Test", "preferred_username": "alice",
             "given_name": "Alice", "family_name": "Test", "email_verified": true,
-            "email": "alice@example.test",
+            "email": "alice@example.test", "auth_time": access["auth_time"],
         })
     );
 }
@@ -1091,6 +1092,7 @@ async fn metadata_is_true() {
     let keys = jwks.body["keys"].as_array().unwrap();
     let algorithms: Vec<&str> = keys
         .iter()
+        .filter(|key| key["use"] == "sig")
         .map(|key| key["alg"].as_str().unwrap())
         .collect();
     assert_eq!(algorithms.len(), 3);
@@ -1246,15 +1248,13 @@ async fn scopes_and_mappers_decide_what_a_token_says() {
     assert_eq!(access["iss"], server.issuer().as_str());
     assert_eq!(access["typ"], "Bearer");
     assert_eq!(access["team"], json!(["red", "blue"]));
-    assert_eq!(access["aud"], json!(["account", "https://api.test"]));
+    let audience = access["aud"].as_array().unwrap();
+    assert_eq!(audience.len(), 2);
+    assert!(audience.contains(&json!("account")));
+    assert!(audience.contains(&json!("https://api.test")));
     assert!(access.get("realm_access").is_none());
     assert_eq!(
         access["resource_access"],
         json!({"account": {"roles": ["view-groups"]}})
-    );
-    password(&server, "offline_access").await.refused(
-        400,
-        "invalid_scope",
-        "offline_access is not supported by this server yet; ask without it",
     );
 }

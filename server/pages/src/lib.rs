@@ -1,17 +1,32 @@
-//! What an end user sees: login, logout and error pages, without scripts, in one stylesheet.
+//! What an end user sees: one template and one struct for each page, in any language and theme,
+//! with one stylesheet, and without scripts where the browser's own means do.
 //!
 //! Every word comes from a message file, every value is escaped by the template engine.
 
-mod messages;
-mod pages;
+mod frame;
+mod locale;
+mod mail;
+mod message;
+pub mod page;
+mod policy;
+mod properties;
+mod render;
+mod resource;
 mod stylesheet;
+mod texts;
+mod theme;
 
-pub use pages::{
-    BackLink, ErrorPage, FormField, FormPost, InfoPage, LoginPage, LogoutConfirm, Pages,
-    PagesError, UsernameLabel,
+pub use frame::{BackLink, Frame, Links, Look, Notice, NoticeKind};
+pub use locale::{
+    LOCALE_ATTRIBUTE, LOCALE_COOKIE, LOCALE_PARAMETER, LocaleLink, LocaleSources, RealmLocales,
+    built_in_locales, direction, locale_links, native_name,
 };
+pub use mail::{Link, MadeMail, Mail};
+pub use message::Message;
+pub use page::{AnyPage, FormField, Page, UsernameLabel};
+pub use policy::Policy;
+pub use render::{Html, Pages, PagesError};
+pub use resource::Resource;
 pub use stylesheet::Stylesheet;
-
-/// The only script of all pages: it sends the form of [`FormPost`]. Its hash goes into the
-/// Content-Security-Policy of that page.
-pub const SUBMIT_SCRIPT: &str = "document.forms[0].submit()";
+pub use texts::{RealmTexts, Translator};
+pub use theme::BUILT_IN_THEME;

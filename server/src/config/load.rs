@@ -11,8 +11,18 @@ use super::setting::{FromText, Kind};
 const OTHER_VARIABLES: &[&str] = &["REALMKEEP_CONFIG"];
 /// Variables whose silent loss would be dangerous, and what to do.
 const REFUSED_VARIABLES: &[(&str, &str)] = &[
-    ("KC_DB", "this version keeps everything in SQLite"),
-    ("KC_DB_URL", "this version keeps everything in SQLite"),
+    (
+        "KC_DB_URL_HOST",
+        "give the whole address as KC_DB_URL (postgres://host/database)",
+    ),
+    (
+        "KC_DB_URL_DATABASE",
+        "give the whole address as KC_DB_URL (postgres://host/database)",
+    ),
+    (
+        "KC_DB_SCHEMA",
+        "give the schema in KC_DB_URL (?options=-c%20search_path%3DNAME)",
+    ),
     (
         "KC_HTTP_RELATIVE_PATH",
         "give the path as part of KC_HOSTNAME",
@@ -96,6 +106,12 @@ impl Input {
             }
             if let Some(option) = OPTIONS.iter().find(|o| o.keycloak == Some(name)) {
                 found.insert(option.name, (value.clone(), Source::Variable(name.clone())));
+            } else if name == "KC_DB" {
+                if value != "postgres" {
+                    problems.push(format!(
+                        "KC_DB: {value} is not a database that is used here; unset it for SQLite in data-dir, or set it to postgres, and KC_DB_URL"
+                    ));
+                }
             } else if let Some((_, why)) = REFUSED_VARIABLES.iter().find(|(n, _)| n == name) {
                 problems.push(format!("{name}: {why}; unset it"));
             } else {
@@ -152,7 +168,7 @@ impl Values {
             Err(wanted) => {
                 // A secret is not repeated.
                 let given = match T::KIND {
-                    Kind::Secret => String::new(),
+                    Kind::Secret | Kind::Address(_) => String::new(),
                     _ => format!(" {text:?}"),
                 };
                 let place = place(name, source);
@@ -311,6 +327,31 @@ fn check_together(config: &Config) -> Result<(), ConfigError> {
             "bootstrap-admin-username is given, but bootstrap-admin-password-file (or -password) is not; there is no default password".into(),
         );
     }
+    if config.database_password.is_some() && config.database_password_file.is_some() {
+        problems.push("database-password and database-password-file are given; give one".into());
+    }
+    let database = [
+        ("database-username", config.database_username.is_some()),
+        ("database-password", config.database_password.is_some()),
+        (
+            "database-password-file",
+            config.database_password_file.is_some(),
+        ),
+        ("database-ca-file", config.database_ca_file.is_some()),
+    ];
+    for (name, given) in database {
+        if given && config.database_url.is_none() {
+            problems.push(format!(
+                "{name} is given, but database-url is not; without it, SQLite is used"
+            ));
+        }
+    }
+    if config.database_acquire_timeout.0.is_zero() || config.database_statement_timeout.0.is_zero()
+    {
+        problems.push(
+            "database-acquire-timeout and database-statement-timeout must be at least 1".into(),
+        );
+    }
     if config.http_enabled == Some(false) && config.https_certificate_file.is_none() {
         problems.push("http-enabled is false and no certificate is configured, so nothing would listen; give https-certificate-file".into());
     }
@@ -420,7 +461,7 @@ mod tests {
             &[
                 ("KC_PROXY_HEADERS", "x"),
                 ("REALMKEEP_BOOTSTRAP_ADMIN_PASSWORD", "hunter2"),
-                ("KC_DB", "postgres"),
+                ("KC_DB", "mariadb"),
             ],
         )
         .load()

@@ -11,4 +11,4 @@ pub use cli::ConfigArgs;
 pub use load::{Effective, Input};
 pub use options::Config;
 pub use report::{markdown, print};
-pub use setting::{LogFilter, LogFormat, ProxyHeaders};
+pub use setting::{DatabaseUrl, LogFilter, LogFormat, ProxyHeaders};

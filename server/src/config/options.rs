@@ -8,7 +8,7 @@ use url::Url;
 
 use super::load::{ConfigError, Values};
 use super::setting::{
-    AddressList, FromText, Hostname, Kind, LogFilter, LogFormat, ProxyHeaders, Seconds,
+    AddressList, DatabaseUrl, FromText, Hostname, Kind, LogFilter, LogFormat, ProxyHeaders, Seconds,
 };
 
 /// One option, as everything but its typed value needs it.
@@ -85,7 +85,8 @@ macro_rules! options {
 
 options! {
     "Storage" {
-        /// Folder of the database `realmkeep.db`; it is created when it is missing.
+        /// Folder of the SQLite database `realmkeep.db` and of the master key; it is created when
+        /// it is missing.
         data_dir: PathBuf = "data-dir", "data";
         /// File with the master key that encrypts secrets and private keys in the database.
         /// Without it: `master.key` in the data folder.
@@ -93,6 +94,29 @@ options! {
         /// Create the master key file when it is missing. Keep a copy of it apart from the
         /// database: without it the database cannot be opened.
         create_master_key: bool = "create-master-key", "false";
+    }
+    "PostgreSQL" {
+        /// Address of a PostgreSQL database to use instead of SQLite, which several servers may
+        /// share: `postgres://user@host:5432/database`. Unless the host is this machine, the
+        /// connection is encrypted and the host's name verified; `?sslmode=disable` leaves it out.
+        database_url: Option<DatabaseUrl> = "database-url", "", "KC_DB_URL";
+        /// User of the database, instead of the one in the address.
+        database_username: Option<String> = "database-username", "", "KC_DB_USERNAME";
+        /// Its password; prefer the file, a variable can be seen by others.
+        database_password: Option<SecretString> = "database-password", "", "KC_DB_PASSWORD";
+        /// File with its password, read again when the database refuses the one that was read last.
+        database_password_file: Option<PathBuf> = "database-password-file", "";
+        /// PEM file with the certificate authorities of the database, instead of the system's.
+        database_ca_file: Option<PathBuf> = "database-ca-file", "";
+        /// Connections to the database at most.
+        database_max_connections: usize = "database-max-connections", "20", "KC_DB_POOL_MAX_SIZE";
+        /// Seconds that a request waits for a connection before it is answered with 503.
+        database_acquire_timeout: Seconds = "database-acquire-timeout", "3";
+        /// Seconds that one statement may take.
+        database_statement_timeout: Seconds = "database-statement-timeout", "10";
+        /// Whether the server brings an older schema up to date when it starts. Without it, an
+        /// older schema is an error, and `realmkeep migrate` brings it up to date.
+        database_migrate: bool = "database-migrate", "true";
     }
     "HTTP" {
         /// Public address of the server, the beginning of every issuer and link; never taken from
@@ -111,8 +135,14 @@ options! {
         https_certificate_file: Option<PathBuf> = "https-certificate-file", "", "KC_HTTPS_CERTIFICATE_FILE";
         /// PEM file with the private key of the certificate; read again when it changes.
         https_certificate_key_file: Option<PathBuf> = "https-certificate-key-file", "", "KC_HTTPS_CERTIFICATE_KEY_FILE";
+        /// PEM file with the certificate authorities of clients' certificates. With it, a client may
+        /// show a certificate on the TLS port, and has to have one of theirs if it does.
+        https_client_ca_file: Option<PathBuf> = "https-client-ca-file", "";
         /// Connections open at once; further ones wait to be accepted.
         http_max_connections: usize = "http-max-connections", "10000";
+        /// Requests worked on at once; further ones are answered with 503. One realm gets at most
+        /// three quarters of them, and no more than its share while others need theirs.
+        http_max_requests: usize = "http-max-requests", "1000";
         /// Which headers of a reverse proxy say who asks; without it they are ignored.
         proxy_headers: Option<ProxyHeaders> = "proxy-headers", "", "KC_PROXY_HEADERS";
         /// Addresses or networks of the proxies whose headers are believed, separated by commas;
@@ -125,6 +155,13 @@ options! {
         shutdown_timeout: Seconds = "shutdown-timeout", "25", "KC_SHUTDOWN_TIMEOUT";
         /// Threads that serve requests. Without it: one for every processor.
         worker_threads: Option<usize> = "worker-threads", "";
+    }
+    "Accounts" {
+        /// Folder of themes: `NAME/login/…`, read at start.
+        themes_dir: Option<PathBuf> = "themes-dir", "";
+        /// Folder of password blacklists, one password on each line, read at start; realms refer to
+        /// a file in it by name.
+        password_blacklists_dir: Option<PathBuf> = "password-blacklists-dir", "", "KC_SPI_PASSWORD_POLICY_PASSWORD_BLACKLIST_BLACKLISTS_PATH";
     }
     "Management" {
         /// Address of the management listener (health and metrics).

@@ -78,6 +78,9 @@ fn line(option: &OptionSpec, value: &str) -> String {
     match (option.kind, value) {
         (_, "") => format!("{} =", option.name),
         (Kind::Secret, _) => format!("{} = {}", option.name, SecretString::masked().expose()),
+        (Kind::Address(_), value) => {
+            format!("{} = {}", option.name, realmkeep_store::masked_url(value))
+        }
         (_, value) => format!("{} = {value}", option.name),
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use realmkeep_representations::SecretString;
+use realmkeep_store::PostgresOptions;
 use url::Url;
 
 /// What kind of value an option takes; for the command line, TOML and documentation.
@@ -16,6 +17,8 @@ pub enum Kind {
     Number(&'static str),
     /// Never printed.
     Secret,
+    /// An address in which a password may stand; printed without it.
+    Address(&'static str),
     Choice(&'static [&'static str]),
 }
 
@@ -23,7 +26,7 @@ impl Kind {
     /// The placeholder of the value in help texts.
     pub fn placeholder(self) -> &'static str {
         match self {
-            Self::Text(name) | Self::Number(name) => name,
+            Self::Text(name) | Self::Number(name) | Self::Address(name) => name,
             Self::Switch => "true|false",
             Self::Secret => "SECRET",
             Self::Choice(_) => "CHOICE",
@@ -160,6 +163,22 @@ impl FromText for Hostname {
                 Ok(Self(url))
             }
             _ => Err(WANTED.to_owned()),
+        }
+    }
+}
+
+/// Where a PostgreSQL database is.
+#[derive(Clone, Debug)]
+pub struct DatabaseUrl(pub SecretString);
+
+impl FromText for DatabaseUrl {
+    const KIND: Kind = Kind::Address("URL");
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let url = SecretString::new(text);
+        match PostgresOptions::check(&url) {
+            Ok(()) => Ok(Self(url)),
+            Err(e) => Err(e.to_string()),
         }
     }
 }

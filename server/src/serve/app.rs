@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -16,6 +16,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use super::admission::{self, Admission};
 use super::limits;
 use super::listener::Secure;
 use super::metrics::{self, HttpMetrics};
@@ -26,17 +27,47 @@ const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000; includeSubDomains");
 
 /// Everything the outside world may ask.
-pub fn router(services: Arc<Services>, http: HttpMetrics) -> Router {
-    let realms = realmkeep_oidc::router().layer(RequestBodyLimitLayer::new(limits::BODY_BYTES));
+pub fn router(services: Arc<Services>, http: HttpMetrics, admission: Admission) -> Router {
+    let realms = realmkeep_oidc::router()
+        .merge(realmkeep_account::router())
+        .layer(RequestBodyLimitLayer::new(limits::BODY_BYTES));
     let admin =
         realmkeep_admin::router().layer(RequestBodyLimitLayer::new(limits::ADMIN_BODY_BYTES));
     // Below /admin, it knows best what is not there.
     let unknown_admin = realmkeep_admin::router().with_state(services.clone());
-    Router::new()
+    let root = if realmkeep_console::is_embedded() {
+        Router::new()
+    } else {
+        Router::new().route("/", get(hint))
+    };
+    let dressed = |router: Router<Arc<Services>>| -> Router {
+        router
+            .with_state(services.clone())
+            .layer(middleware::from_fn_with_state(
+                services.clone(),
+                account_pages,
+            ))
+            // Ours above, one for each part.
+            .layer(DefaultBodyLimit::disable())
+            .layer(TimeoutLayer::with_status_code(
+                StatusCode::REQUEST_TIMEOUT,
+                limits::REQUEST_TIMEOUT,
+            ))
+            .layer(middleware::from_fn_with_state(
+                admission.clone(),
+                admission::admit,
+            ))
+            .layer(CatchPanicLayer::custom(|_| server_error()))
+            .layer(middleware::from_fn(security_headers))
+            .layer(middleware::from_fn_with_state(
+                http.clone(),
+                metrics::measure,
+            ))
+    };
+    let rest = Router::new()
         .merge(realms)
         .merge(admin)
-        .route("/", get(root))
-        .with_state(services)
+        .merge(root)
         .fallback(async move |request: Request| {
             let path = request.uri().path();
             if path == "/admin" || path.starts_with("/admin/") {
@@ -44,19 +75,31 @@ pub fn router(services: Arc<Services>, http: HttpMetrics) -> Router {
             } else {
                 not_found()
             }
-        })
-        // Ours above, one for each part.
-        .layer(DefaultBodyLimit::disable())
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::REQUEST_TIMEOUT,
-            limits::REQUEST_TIMEOUT,
-        ))
-        .layer(CatchPanicLayer::custom(|_| server_error()))
-        .layer(middleware::from_fn(security_headers))
-        .layer(middleware::from_fn_with_state(http, metrics::measure))
+        });
+    // The consoles' paths lie within those of others (`/admin/{realm}/console` below `/admin/…`),
+    // which one router does not take; so they are looked at first.
+    dressed(realmkeep_console::router()).fallback_service(dressed(rest))
 }
 
-async fn root() -> Response {
+/// The account console's pages and the account REST API have the same addresses.
+async fn account_pages(
+    State(services): State<Arc<Services>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let page = realmkeep_console::account_pages(
+        &services,
+        request.method(),
+        request.uri(),
+        request.headers(),
+    );
+    match page.await {
+        Some(page) => page,
+        None => next.run(request).await,
+    }
+}
+
+async fn hint() -> Response {
     let hint =
         "this is an identity server; its realms are at /realms/{realm}, its Admin API at /admin";
     (StatusCode::NOT_FOUND, Json(json!({"error": hint}))).into_response()

@@ -26,3 +26,12 @@ pub const EXPIRY_INTERVAL: Duration = Duration::from_secs(60);
 pub const EXPIRY_CHUNK: i64 = 500;
 /// Pause after a connection could not be accepted (no file descriptors left).
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long a starting server waits for its database.
+pub const DATABASE_WAIT: Duration = Duration::from_secs(60);
+/// Pause between two tries.
+pub const DATABASE_PAUSE: Duration = Duration::from_secs(1);
+/// What readiness waits for the database's answer.
+pub const DATABASE_PROBE: Duration = Duration::from_secs(3);
+/// Seconds that failed logins are remembered after the last one: longer than any sensible
+/// `maxDeltaTimeSeconds`.
+pub const LOGIN_FAILURES_KEPT: i64 = 30 * 86_400;

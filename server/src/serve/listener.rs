@@ -14,6 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use realmkeep_oidc::mtls::ClientCertificate;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -57,12 +58,24 @@ impl Listener {
             tokio::spawn(async move {
                 let _place = place;
                 let Some(tls) = tls else {
-                    return connection(stream, peer, Secure(false), app, proxy, watcher).await;
+                    let from = Origin {
+                        peer,
+                        secure: Secure(false),
+                        certificate: None,
+                    };
+                    return connection(stream, from, app, proxy, watcher).await;
                 };
                 let handshake = tls.accept(stream);
                 match tokio::time::timeout(limits::HANDSHAKE_TIMEOUT, handshake).await {
                     Ok(Ok(stream)) => {
-                        connection(stream, peer, Secure(true), app, proxy, watcher).await;
+                        let shown = stream.get_ref().1.peer_certificates();
+                        let leaf = shown.and_then(<[_]>::first);
+                        let from = Origin {
+                            peer,
+                            secure: Secure(true),
+                            certificate: leaf.map(|der| ClientCertificate::new(der)),
+                        };
+                        connection(stream, from, app, proxy, watcher).await;
                     }
                     Ok(Err(e)) => tracing::debug!(%peer, error = %e, "TLS handshake failed"),
                     Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
@@ -105,17 +118,32 @@ async fn accept(
     }
 }
 
-async fn connection(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+/// Where a connection comes from.
+struct Origin {
     peer: SocketAddr,
     secure: Secure,
+    /// Proven in the TLS handshake.
+    certificate: Option<ClientCertificate>,
+}
+
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    from: Origin,
     app: Router,
     proxy: Arc<Proxy>,
     watcher: Watcher,
 ) {
+    let peer = from.peer;
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let (client, secure) = proxy.client(peer, secure, request.headers_mut());
+        let told = proxy.certificate(from.peer, request.headers());
+        let told = told.map(|der| ClientCertificate::new(&der));
+        let (client, secure) = proxy.client(from.peer, from.secure, request.headers_mut());
         let extensions = request.extensions_mut();
+        // A trusted proxy's own certificate is not its client's.
+        let own = from.certificate.clone().filter(|_| client == from.peer);
+        if let Some(certificate) = told.or(own) {
+            extensions.insert(certificate);
+        }
         extensions.insert(ConnectInfo(client));
         extensions.insert(secure);
         let app = app.clone();

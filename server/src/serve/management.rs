@@ -12,6 +12,8 @@ use prometheus_client::registry::Registry;
 use realmkeep_store::Store;
 use serde_json::{Value, json};
 
+use super::limits;
+
 /// How far the server is; probes read it.
 #[derive(Debug, Default)]
 pub struct Health {
@@ -42,18 +44,31 @@ impl Health {
         self.started.load(Ordering::Acquire)
     }
 
-    async fn database(&self) -> bool {
-        match self.store.get() {
-            Some(store) => store.ping().await.is_ok(),
-            None => false,
+    /// # Errors
+    /// What is wrong with the database.
+    async fn database(&self) -> Result<(), String> {
+        let Some(store) = self.store.get() else {
+            return Err("it is not open yet".to_owned());
+        };
+        match tokio::time::timeout(limits::DATABASE_PROBE, store.ping()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(e)) => Err(e.to_string()),
+            Err(_) => Err("it does not answer".to_owned()),
         }
     }
 
     async fn ready(&self) -> (bool, Vec<Value>) {
         let database = self.database().await;
-        let serving = self.is_started() && !self.stopping.load(Ordering::Acquire);
-        let checks = vec![check("database", database), check("serving", serving)];
-        (database && serving, checks)
+        let serving = match (self.is_started(), self.stopping.load(Ordering::Acquire)) {
+            (false, _) => Err("the server is starting".to_owned()),
+            (true, true) => Err("the server is stopping".to_owned()),
+            (true, false) => Ok(()),
+        };
+        let up = database.is_ok() && serving.is_ok();
+        (
+            up,
+            vec![check("database", database), check("serving", serving)],
+        )
     }
 }
 
@@ -107,8 +122,13 @@ fn answer(up: bool, checks: Vec<Value>) -> Response {
     (status, Json(body)).into_response()
 }
 
-fn check(name: &str, up: bool) -> Value {
-    json!({"name": name, "status": word(up)})
+fn check(name: &str, up: Result<(), String>) -> Value {
+    match up {
+        Ok(()) => json!({"name": name, "status": word(true)}),
+        Err(reason) => {
+            json!({"name": name, "status": word(false), "data": {"reason": reason}})
+        }
+    }
 }
 
 fn word(up: bool) -> &'static str {

@@ -1,5 +1,6 @@
 //! `realmkeep serve`: opens the database, listens, and stops in order.
 
+mod admission;
 mod app;
 mod data_dir;
 mod expiry;
@@ -28,6 +29,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use admission::Admission;
 use listener::Listener;
 use management::Health;
 use proxy::Proxy;
@@ -99,16 +101,18 @@ impl Server {
             .serve(stop_management.clone(), Duration::from_secs(1)),
         );
 
-        let opened = config.clone();
-        let data = tokio::task::spawn_blocking(move || DataDir::open(&opened))
-            .await
-            .context("opening the database")??;
+        let data = DataDir::open(config).await?;
         let services = Arc::new(services(config, base_url, &data, events)?);
         services::bootstrap(config, &services).await?;
 
-        let app = app::router(services.clone(), http_metrics);
+        let app = app::router(
+            services.clone(),
+            http_metrics,
+            Admission::new(config.http_max_requests),
+        );
         let mut background = vec![
             tokio::spawn(expiry::run(data.store.clone(), services.clock.clone())).abort_handle(),
+            tokio::spawn(realmkeep_oidc::logout::deliver_logouts(services.clone())).abort_handle(),
         ];
         let stop = CancellationToken::new();
         let proxy = Arc::new(Proxy {
@@ -133,7 +137,10 @@ impl Server {
         }
         if let Some((tcp, certificate)) = ports.https {
             listening.push(tcp.local_addr()?.to_string());
-            listeners.push(listen(tcp, Some(certificate.acceptor()?)));
+            listeners.push(listen(
+                tcp,
+                Some(certificate.acceptor(config.https_client_ca_file.as_deref())?),
+            ));
             background.push(tokio::spawn(certificate.follow()).abort_handle());
         }
         health.started(&data.store);
@@ -170,6 +177,9 @@ impl Server {
         for task in self.background {
             task.abort();
         }
+        // Events that were emitted last are stored too, unless the database is stuck.
+        let settled = self.services.events.settle();
+        let _ = tokio::time::timeout(Duration::from_secs(5), settled).await;
         let store = self.data.store.clone();
         let _ = tokio::task::spawn_blocking(move || store.close()).await;
         self.stop_management.cancel();
@@ -234,10 +244,7 @@ fn base_url_at(config: &Config, scheme: &str, port: u16) -> anyhow::Result<BaseU
 /// # Errors
 /// When the folder cannot be opened.
 pub async fn offline(config: &Config) -> anyhow::Result<(DataDir, Services)> {
-    let opened = config.clone();
-    let data = tokio::task::spawn_blocking(move || DataDir::open(&opened))
-        .await
-        .context("opening the database")??;
+    let data = DataDir::open(config).await?;
     let base_url = base_url_at(config, "http", config.http_port)?;
     let services = services(config, base_url, &data, Arc::default())?;
     Ok((data, services))

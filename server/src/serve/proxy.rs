@@ -3,13 +3,17 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderName};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ipnet::IpNet;
 
 use super::listener::Secure;
 use crate::config::ProxyHeaders;
 
 /// Headers in which proxies speak; none of them gets past this module.
-const HEADERS: [HeaderName; 7] = [
+const HEADERS: [HeaderName; 9] = [
+    CLIENT_CERT,
+    HeaderName::from_static("client-cert-chain"),
     HeaderName::from_static("forwarded"),
     FORWARDED_FOR,
     FORWARDED_PROTO,
@@ -18,6 +22,8 @@ const HEADERS: [HeaderName; 7] = [
     HeaderName::from_static("x-forwarded-prefix"),
     HeaderName::from_static("x-real-ip"),
 ];
+/// RFC 9440 section 2.2.
+const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
@@ -57,6 +63,23 @@ impl Proxy {
             hop.address.map_or(peer, |ip| SocketAddr::new(ip, 0)),
             hop.proto.map_or(secure, |proto| Secure(proto == "https")),
         )
+    }
+
+    /// The certificate that a trusted proxy's client proved to own, DER; ask before [`Self::client`]
+    /// takes the headers out.
+    pub fn certificate(&self, peer: SocketAddr, headers: &HeaderMap) -> Option<Vec<u8>> {
+        if self.headers.is_none() || !self.trusts(peer.ip()) {
+            return None;
+        }
+        let mut values = headers.get_all(CLIENT_CERT).iter();
+        let value = values.next()?;
+        if values.next().is_some() {
+            return None;
+        }
+        // A byte sequence (RFC 9651 section 3.3.5).
+        let text = value.to_str().ok()?.trim();
+        let encoded = text.strip_prefix(':')?.strip_suffix(':')?;
+        STANDARD.decode(encoded).ok()
     }
 
     fn trusts(&self, ip: IpAddr) -> bool {
@@ -167,6 +190,32 @@ mod tests {
         let (client, secure) = proxy.client(peer.parse().unwrap(), Secure(false), &mut map);
         assert!(map.is_empty(), "{map:?}");
         (client.ip().to_string(), secure.0)
+    }
+
+    #[test]
+    fn certificates_come_from_trusted_proxies() {
+        let ask = |headers, peer: &str, values: &[&str]| {
+            let proxy = Proxy {
+                headers,
+                trusted: vec!["10.0.0.0/8".parse().unwrap()],
+            };
+            let mut map = HeaderMap::new();
+            for value in values {
+                map.append("client-cert", value.parse().unwrap());
+            }
+            let peer = peer.parse().unwrap();
+            let found = proxy.certificate(peer, &map);
+            proxy.client(peer, Secure(true), &mut map);
+            assert!(map.is_empty(), "{map:?}");
+            found
+        };
+        let kind = Some(ProxyHeaders::Forwarded);
+        assert_eq!(ask(kind, "10.0.0.1:1", &[":AQID:"]), Some(vec![1, 2, 3]));
+        assert_eq!(ask(kind, "192.0.2.1:1", &[":AQID:"]), None);
+        assert_eq!(ask(None, "10.0.0.1:1", &[":AQID:"]), None);
+        for values in [&["AQID"][..], &[":%:"], &[":AQID:", ":AQID:"], &[]] {
+            assert_eq!(ask(kind, "10.0.0.1:1", values), None, "{values:?}");
+        }
     }
 
     #[test]

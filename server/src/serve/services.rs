@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use realmkeep_admin::bootstrap::{self, FirstAdmin};
+use realmkeep_authn::accounts::{Accounts, read_blacklists};
 use realmkeep_authn::{BaseUrl, BootstrapTrust, CookieSeal, RemoteKeyCache, Services};
+use realmkeep_email::Mailer;
 use realmkeep_events::{Events, Metrics};
 use realmkeep_keys::{Keys, PasswordHasher};
 use realmkeep_model::clock::Clock;
+use realmkeep_model::password_policy::{Blacklist, Blacklists};
 use realmkeep_pages::Pages;
 use realmkeep_representations::SecretString;
 use realmkeep_workload_identity::{ApiServer, OutboundConfig, OutboundHttp, TrustRoots};
@@ -38,19 +41,37 @@ pub fn services(
     };
     let clock = Clock::default();
     let remote_keys = remote_keys(config, &clock)?;
-    let pages = Pages::new(&base_url.path())?;
+    let accounts = accounts(config, remote_keys.http().clone())?;
+    let pages = Pages::with_themes(&base_url.path(), config.themes_dir.as_deref())?;
     Ok(Services {
         store: data.store.clone(),
         keys: Keys::new(data.store.clone()),
         passwords: PasswordHasher::new(),
+        events: Events::recording(events, data.store.clone(), clock.clone()),
         clock,
-        events: Events::new(events),
         base_url,
         remote_keys,
         pages,
         bootstrap_trust,
         cookies: CookieSeal::new(&data.master_key)?,
+        accounts,
     })
+}
+
+/// Mail servers are trusted by the same certificate authorities as other servers we call.
+fn accounts(config: &Config, http: OutboundHttp) -> anyhow::Result<Accounts> {
+    let authorities = match &config.outbound_ca_file {
+        Some(path) => vec![
+            std::fs::read(path).with_context(|| format!("outbound-ca-file {}", path.display()))?,
+        ],
+        None => Vec::new(),
+    };
+    let blacklists = match &config.password_blacklists_dir {
+        Some(folder) => read_blacklists(folder, Blacklist::FALSE_POSITIVES)
+            .with_context(|| format!("password-blacklists-dir {}", folder.display()))?,
+        None => Blacklists::default(),
+    };
+    Ok(Accounts::new(Mailer::new(http, &authorities)?, blacklists))
 }
 
 /// Keys of issuers are asked for by one guarded client; our own token goes to the API server only.
@@ -142,11 +163,12 @@ async fn create_admin(
     password: &SecretString,
 ) -> anyhow::Result<()> {
     let name = admin_name(config);
-    bootstrap::create_admin(services, name, password).await?;
-    tracing::info!(
-        username = name,
-        "temporary administrator created in the realm master; create a lasting one and delete it"
-    );
+    if let FirstAdmin::Created = bootstrap::create_admin(services, name, password).await? {
+        tracing::info!(
+            username = name,
+            "temporary administrator created in the realm master; create a lasting one and delete it"
+        );
+    }
     Ok(())
 }
 

@@ -6,9 +6,9 @@ use std::time::SystemTime;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
+use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
@@ -34,16 +34,26 @@ impl Certificate {
         }))
     }
 
-    /// Accepts TLS 1.2 and 1.3.
+    /// Accepts TLS 1.2 and 1.3, and certificates of clients from the authorities in `client_ca`.
     ///
     /// # Errors
-    /// When the cryptographic library refuses.
-    pub fn acceptor(self: &Arc<Self>) -> anyhow::Result<TlsAcceptor> {
+    /// When the file of authorities cannot be read, or the cryptographic library refuses.
+    pub fn acceptor(self: &Arc<Self>, client_ca: Option<&Path>) -> anyhow::Result<TlsAcceptor> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-            .with_no_client_auth()
-            .with_cert_resolver(self.clone());
+        let builder = ServerConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?;
+        let builder = match client_ca {
+            None => builder.with_no_client_auth(),
+            Some(file) => {
+                let roots = Arc::new(authorities(file)?);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider)
+                    .allow_unauthenticated()
+                    .build()
+                    .with_context(|| format!("https-client-ca-file {}", file.display()))?;
+                builder.with_client_cert_verifier(verifier)
+            }
+        };
+        let mut config = builder.with_cert_resolver(self.clone());
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
@@ -82,6 +92,24 @@ impl ResolvesServerCert for Certificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.current.load_full())
     }
+}
+
+fn authorities(file: &Path) -> anyhow::Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    let found = CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .with_context(|| format!("https-client-ca-file {}", file.display()))?;
+    anyhow::ensure!(
+        !found.is_empty(),
+        "https-client-ca-file {} holds no PEM certificate",
+        file.display()
+    );
+    for certificate in found {
+        roots
+            .add(certificate)
+            .with_context(|| format!("https-client-ca-file {}", file.display()))?;
+    }
+    Ok(roots)
 }
 
 fn read(chain_file: &Path, key_file: &Path) -> anyhow::Result<CertifiedKey> {

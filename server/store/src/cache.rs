@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use moka::sync::Cache;
 use realmkeep_representations::{
-    ClientRepresentation, ClientScopeRepresentation, GroupRepresentation,
+    ClientRepresentation, ClientScopeRepresentation, ComponentRepresentation, GroupRepresentation,
     IdentityProviderRepresentation, RealmRepresentation, RoleRepresentation, UserRepresentation,
 };
 
@@ -41,6 +41,8 @@ pub struct Realm {
     pub groups: HashMap<String, GroupRepresentation>,
     /// Ids of the roles that a client or client scope may put into tokens, by its id.
     pub scope_roles: HashMap<String, BTreeSet<String>>,
+    /// The realm's own user profile as JSON, where it has one.
+    pub user_profile: Option<String>,
     clients: Cache<String, Arc<Client>>,
     /// clientIds by id.
     pub(crate) client_names: Cache<String, String>,
@@ -136,6 +138,12 @@ impl Caches {
         }
     }
 
+    /// Forgets everything.
+    pub(crate) fn forget_all(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        self.realms.invalidate_all();
+    }
+
     fn each_of(&self, realm_id: &str, each: impl Fn(&Realm)) {
         for (_, realm) in &self.realms {
             if realm.id == realm_id {
@@ -146,11 +154,13 @@ impl Caches {
 }
 
 impl Store {
-    /// The snapshot of the realm with this name.
+    /// The snapshot of the realm with this name. Whatever any server changed before this call is in
+    /// it, and in what is read of clients and users through it.
     ///
     /// # Errors
     /// When the database fails or something in it cannot be read.
     pub async fn realm(&self, name: &str) -> Result<Option<Arc<Realm>>, StoreError> {
+        self.catch_up().await?;
         if let Some(realm) = self.caches().realms.get(name) {
             return Ok(Some(realm));
         }
@@ -162,6 +172,12 @@ impl Store {
         let caches = self.caches();
         caches.keep(&caches.realms, changes, name.to_owned(), realm.clone());
         Ok(Some(realm))
+    }
+
+    /// The snapshot of the realm as this server last knew it, without asking the database; for public
+    /// documents (metadata, keys) while the database is away. None when it is not in memory.
+    pub fn remembered_realm(&self, name: &str) -> Option<Arc<Realm>> {
+        self.caches().realms.get(name)
     }
 
     /// The client with this clientId.
@@ -236,6 +252,17 @@ impl Store {
         Ok(Some(subject))
     }
 
+    async fn user_profile(&self, realm_id: &str) -> Result<Option<String>, StoreError> {
+        let components = self.children::<ComponentRepresentation>(realm_id, realm_id);
+        let mut profile = components.await?.into_iter().filter(|component| {
+            component.provider_type.as_deref()
+                == Some("org.keycloak.userprofile.UserProfileProvider")
+        });
+        let config = profile.next().and_then(|component| component.config);
+        let values = config.and_then(|mut config| config.remove("kc.user.profile.config"));
+        Ok(values.and_then(|values| values.into_iter().next()))
+    }
+
     async fn load(&self, settings: RealmRepresentation) -> Result<Realm, StoreError> {
         let id = settings.id.clone().unwrap_or_default();
         let mut roles = Roles::default();
@@ -263,6 +290,7 @@ impl Store {
                 .map(|g| (g.id.clone().unwrap_or_default(), g))
                 .collect(),
             scope_roles,
+            user_profile: self.user_profile(&id).await?,
             clients: Cache::new(CLIENTS),
             client_names: Cache::new(CLIENTS),
             federated: Cache::new(CLIENTS),

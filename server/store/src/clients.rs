@@ -120,7 +120,7 @@ impl Store {
 }
 
 /// Escapes what LIKE takes for wildcards.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         if matches!(c, '%' | '_' | '\\') {

@@ -319,8 +319,13 @@ impl Store {
 
 /// Escapes what LIKE takes for wildcards, and folds case.
 pub(crate) fn like(text: &str) -> String {
+    like_as_is(&text.to_lowercase())
+}
+
+/// Escapes what LIKE takes for wildcards.
+pub(crate) fn like_as_is(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for c in text.to_lowercase().chars() {
+    for c in text.chars() {
         if matches!(c, '%' | '_' | '\\') {
             escaped.push('\\');
         }

@@ -6,18 +6,28 @@
 
 pub mod cache;
 pub mod clients;
+pub mod consents;
 mod db;
 pub mod documents;
 mod error;
+pub mod events;
+pub mod federated_users;
+mod fence;
+pub mod initial_access;
+pub mod login_failures;
+pub mod logout_notices;
 mod migrations;
+pub mod pending;
 pub mod realms;
 pub mod roles;
 pub mod seal;
 pub mod sessions;
+pub mod settings;
 pub mod single_use;
 pub mod users;
 
 pub use cache::{Client, Realm, Subject};
+pub use db::postgres::{PostgresOptions, masked as masked_url};
 pub use db::{Batch, Row, Statement, Step, Touch, Value};
 pub use documents::Document;
 pub use error::StoreError;
@@ -25,8 +35,12 @@ pub use seal::{NoSeal, Seal};
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use db::Db;
+use db::postgres::Postgres;
 use db::sqlite::Sqlite;
+use fence::Fence;
 
 /// A handle on the database; cheap to clone.
 #[derive(Clone)]
@@ -35,9 +49,13 @@ pub struct Store {
 }
 
 struct Inner {
-    db: Sqlite,
+    db: Db,
     seal: Box<dyn Seal>,
     cache: cache::Caches,
+    /// Where other servers use the database, too.
+    fence: Option<Fence>,
+    /// The last write found the disk full or the like.
+    not_writable: AtomicBool,
 }
 
 impl Store {
@@ -48,12 +66,22 @@ impl Store {
     pub fn open(path: &Path, seal: Box<dyn Seal>) -> Result<Self, StoreError> {
         let db = Sqlite::open(path)?;
         Ok(Self {
-            inner: Arc::new(Inner {
-                db,
-                seal,
-                cache: cache::Caches::default(),
-            }),
+            inner: Arc::new(Inner::new(Db::Sqlite(db), seal, None)),
         })
+    }
+
+    /// Connects to a PostgreSQL database, and creates or migrates its schema where the options say
+    /// so. Other servers may use it at the same time.
+    ///
+    /// # Errors
+    /// When it cannot be reached, or its schema is of a version that does not go with this program.
+    pub async fn connect(
+        options: &PostgresOptions,
+        seal: Box<dyn Seal>,
+    ) -> Result<Self, StoreError> {
+        let db = Db::Postgres(Postgres::open(options).await?);
+        let inner = Fence::start(|fence| Arc::new(Inner::new(db, seal, Some(fence))));
+        Ok(Self { inner })
     }
 
     /// Runs one reading statement.
@@ -65,7 +93,7 @@ impl Store {
         statement: &Statement,
         params: &[Value],
     ) -> Result<Vec<Row>, StoreError> {
-        self.inner.db.query(statement, params)
+        self.inner.db.query(statement, params).await
     }
 
     /// Commits the batch as a whole, then drops what it touched from the caches.
@@ -74,17 +102,62 @@ impl Store {
     /// The first guard that failed, a conflict, or a database failure; nothing was written then.
     pub async fn commit(&self, batch: Batch) -> Result<Vec<Vec<Row>>, StoreError> {
         let touched = batch.touched.clone();
-        let rows = self.inner.db.commit(batch).await?;
+        let committed = self.inner.db.commit(batch).await;
+        match &committed {
+            Ok(_) => self.inner.not_writable.store(false, Ordering::Relaxed),
+            Err(StoreError::NotStored(_)) => {
+                self.inner.not_writable.store(true, Ordering::Relaxed);
+            }
+            Err(_) => {}
+        }
+        // What may have been stored is forgotten, too.
         self.inner.cache.forget(&touched);
-        Ok(rows)
+        committed
     }
 
-    /// Whether the database answers; for readiness.
+    /// Whether the database answers and takes changes; for readiness. It is written to only after a
+    /// change was not stored, to find out when that is over.
     ///
     /// # Errors
-    /// When it does not.
+    /// What is wrong.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.inner.db.query(&db::PING, &[]).map(|_| ())
+        if let Db::Postgres(_) = self.inner.db {
+            let rows = self.inner.db.query(&db::IS_READ_ONLY, &[]).await?;
+            if rows
+                .first()
+                .is_some_and(|row| row.text(0).ok() == Some("on"))
+            {
+                return Err(StoreError::Unavailable(
+                    "the database is read-only (a standby, or default_transaction_read_only is on)"
+                        .into(),
+                ));
+            }
+        } else {
+            self.inner.db.query(&db::PING, &[]).await?;
+        }
+        if self.inner.not_writable.load(Ordering::Relaxed) {
+            let mut probe = Batch::new();
+            probe.push(Self::write_probe());
+            self.commit(probe).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the caches hold nothing that another server changed before this call. At once
+    /// where no other server can use the database.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn catch_up(&self) -> Result<(), StoreError> {
+        match &self.inner.fence {
+            Some(fence) => fence.pass().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether other servers may use the database at the same time.
+    pub fn is_shared(&self) -> bool {
+        self.inner.fence.is_some()
     }
 
     /// Finishes the writes under way and closes the writer.
@@ -101,6 +174,18 @@ impl Store {
     }
 }
 
+impl Inner {
+    fn new(db: Db, seal: Box<dyn Seal>, fence: Option<Fence>) -> Self {
+        Self {
+            db,
+            seal,
+            cache: cache::Caches::default(),
+            fence,
+            not_writable: AtomicBool::new(false),
+        }
+    }
+}
+
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Store").finish_non_exhaustive()
@@ -111,33 +196,98 @@ impl std::fmt::Debug for Store {
 mod tests {
     use super::*;
 
-    /// Every statement of the crate is one the engine accepts.
+    fn statements() -> Vec<&'static Statement> {
+        let lists = [
+            clients::ALL,
+            consents::ALL,
+            events::ALL,
+            fence::ALL,
+            login_failures::ALL,
+            federated_users::ALL,
+            pending::ALL,
+            realms::ALL,
+            roles::ALL,
+            sessions::ALL,
+            settings::ALL,
+            single_use::ALL,
+            initial_access::ALL,
+            logout_notices::ALL,
+            users::ALL,
+        ];
+        let all: Vec<_> = lists
+            .into_iter()
+            .flatten()
+            .copied()
+            .chain(documents::all_statements())
+            .collect();
+        assert!(all.len() > 100, "{}", all.len());
+        all
+    }
+
+    /// Every module with statements is in the list above.
+    #[test]
+    fn every_module_is_listed() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let source = std::fs::read_to_string(folder.join("lib.rs")).unwrap();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file()
+                && std::fs::read_to_string(&path)
+                    .unwrap()
+                    .contains("\nstatements! {")
+            {
+                let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+                assert!(source.contains(&format!("{name}::ALL")), "{name}::ALL");
+            }
+        }
+    }
+
+    /// Every statement of the crate is one that SQLite accepts.
     #[test]
     fn every_statement_prepares() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("prepare.db");
         drop(Sqlite::open(&path).unwrap());
         let connection = rusqlite::Connection::open(&path).unwrap();
-        let lists = [
-            clients::ALL,
-            realms::ALL,
-            roles::ALL,
-            users::ALL,
-            sessions::ALL,
-            single_use::ALL,
-        ];
-        let named = lists
-            .into_iter()
-            .flatten()
-            .copied()
-            .chain(documents::all_statements());
-        let mut count = 0;
-        for statement in named {
+        for statement in statements() {
             if let Err(e) = connection.prepare(statement.sql) {
                 panic!("{}: {e}", statement.name);
             }
-            count += 1;
         }
-        assert!(count > 100, "{count}");
+    }
+
+    /// Every statement of the crate is one that PostgreSQL accepts, with types that both have.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn every_statement_prepares_on_postgresql() {
+        let Ok(url) = std::env::var("REALMKEEP_TEST_POSTGRES") else {
+            eprintln!("left out: REALMKEEP_TEST_POSTGRES names no database");
+            return;
+        };
+        let schema = format!("prepare_{}", uuid::Uuid::new_v4().simple());
+        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        client
+            .batch_execute(&format!("CREATE SCHEMA {schema}"))
+            .await
+            .unwrap();
+        let sign = if url.contains('?') { '&' } else { '?' };
+        let url = format!("{url}{sign}options=-c%20search_path%3D{schema}");
+        let options = PostgresOptions::new(realmkeep_representations::SecretString::new(url));
+        let db = Postgres::open(&options).await.unwrap();
+        let mut wrong = Vec::new();
+        for statement in statements() {
+            match db.describe(statement).await {
+                Ok(unknown) if unknown.is_empty() => {}
+                Ok(unknown) => wrong.push(format!("{}: {unknown:?}", statement.name)),
+                Err(e) => wrong.push(format!("{}: {e:?}", statement.name)),
+            }
+        }
+        client
+            .batch_execute(&format!("DROP SCHEMA {schema} CASCADE"))
+            .await
+            .unwrap();
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 }

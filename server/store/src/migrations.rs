@@ -4,20 +4,63 @@ use rusqlite::Connection;
 
 use crate::StoreError;
 
-const STEPS: &[&str] = &[include_str!("../migrations/0001_initial.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../migrations/0001_initial.sql"),
+    include_str!("../migrations/0002_refresh_families.sql"),
+    include_str!("../migrations/0003_events.sql"),
+    include_str!("../migrations/0004_login_failures.sql"),
+    include_str!("../migrations/0005_logout_and_registration.sql"),
+    include_str!("../migrations/0006_replicas.sql"),
+    include_str!("../migrations/0007_user_consent.sql"),
+];
 
-/// Brings the schema up to date inside one transaction.
+/// The schema version that a program must know at least to work on a database of this version: raised
+/// to N only by a program whose predecessor already lived with N (docs/decisions/0009).
+pub(crate) const OLDEST: i64 = known();
+
+/// The version of the schema that this program is made for.
+pub(crate) const fn known() -> i64 {
+    // A few dozen.
+    #[allow(clippy::cast_possible_wrap)]
+    {
+        STEPS.len() as i64
+    }
+}
+
+/// Whether a database of `version` has steps to go; one that is newer is right when it says that
+/// this program is not too old for it.
+///
+/// # Errors
+/// When the database is too new.
+pub(crate) fn needed(version: i64, oldest: i64) -> Result<bool, StoreError> {
+    let known = known();
+    if version > known && oldest > known {
+        return Err(StoreError::NewerSchema {
+            found: version,
+            known,
+        });
+    }
+    Ok(version < known)
+}
+
+/// The steps that a database of `version` lacks, with their numbers.
+pub(crate) fn after(version: i64) -> impl Iterator<Item = (usize, &'static str)> {
+    let done = usize::try_from(version).unwrap_or(0);
+    (1..).zip(STEPS.iter().copied()).skip(done)
+}
+
+/// Brings the schema of a SQLite database up to date inside one transaction.
 ///
 /// # Errors
 /// When the database is newer than this program, or fails.
 pub fn run(connection: &mut Connection) -> Result<(), StoreError> {
-    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    let known = known();
     let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if found > known {
         return Err(StoreError::NewerSchema { found, known });
     }
     let transaction = connection.transaction()?;
-    for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+    for (_, step) in after(found) {
         transaction.execute_batch(step)?;
     }
     transaction.pragma_update(None, "user_version", known)?;

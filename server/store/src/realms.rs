@@ -10,11 +10,16 @@ use crate::{Store, StoreError};
 statements! {
     INSERT = "INSERT INTO realm (id, name, epoch, doc) VALUES (?1, ?2, 1, ?3)";
     UPDATE = "UPDATE realm SET name = ?2, doc = ?3, epoch = epoch + 1 WHERE id = ?1";
+    UPDATE_AT = "UPDATE realm SET name = ?2, doc = ?3, epoch = epoch + 1 WHERE id = ?1 AND epoch = ?4";
     DELETE = "DELETE FROM realm WHERE id = ?1";
+    BY_ID_WITH_EPOCH = "SELECT doc, epoch FROM realm WHERE id = ?1";
     BY_NAME = "SELECT doc FROM realm WHERE name = ?1";
     LIST = "SELECT doc FROM realm ORDER BY name";
     NAMES = "SELECT name FROM realm ORDER BY name";
 }
+
+/// Why [`Store::update_realm_at`] fails when another change came first.
+pub const REALM_CHANGED: &str = "the realm was changed at the same moment; try again";
 
 impl Store {
     /// The settings of the realm with this name; `clients`, `users` and so on are absent in it.
@@ -67,6 +72,41 @@ impl Store {
         let step = Step::new(&UPDATE, vec![id.into(), name.into(), doc.into()]);
         Ok(step
             .or_fail("the realm is gone")
+            .on_conflict(format!("Realm with same name exists: {name}")))
+    }
+
+    /// The settings of the realm with this id, and their epoch for [`Store::update_realm_at`].
+    ///
+    /// # Errors
+    /// As [`Store::find_realm`].
+    pub async fn realm_at_epoch(
+        &self,
+        id: &str,
+    ) -> Result<Option<(RealmRepresentation, i64)>, StoreError> {
+        let rows = self.query(&BY_ID_WITH_EPOCH, &[id.into()]).await?;
+        rows.first()
+            .map(|row| {
+                let settings = self.unsealed_json(row, 0, "Realm", "realm", secrets)?;
+                Ok((settings, row.int(1)?))
+            })
+            .transpose()
+    }
+
+    /// As [`Store::update_realm`]; fails with [`REALM_CHANGED`] when the settings are no longer those of
+    /// this epoch.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn update_realm_at(
+        &self,
+        realm: &RealmRepresentation,
+        epoch: i64,
+    ) -> Result<Step, StoreError> {
+        let (id, name) = names(realm);
+        let doc = self.sealed_json(realm, "Realm", "realm", secrets)?;
+        let params = vec![id.into(), name.into(), doc.into(), epoch.into()];
+        Ok(Step::new(&UPDATE_AT, params)
+            .or_fail(REALM_CHANGED)
             .on_conflict(format!("Realm with same name exists: {name}")))
     }
 

@@ -10,7 +10,7 @@ statements! {
     PUT = "INSERT INTO single_use (space, key, expires, doc) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING RETURNING key";
     TAKE = "DELETE FROM single_use WHERE space = ?1 AND key = ?2 RETURNING expires, doc";
     PEEK = "SELECT expires, doc FROM single_use WHERE space = ?1 AND key = ?2";
-    EXPIRE = "DELETE FROM single_use WHERE expires < ?1";
+    EXPIRE = "DELETE FROM single_use WHERE expires < ?1 AND (space, key) IN (SELECT space, key FROM single_use WHERE expires < ?1 LIMIT ?2) RETURNING key";
 }
 
 /// The kinds of single-use things; a key of one is never found in another.
@@ -26,6 +26,18 @@ pub enum Space {
     RevokedToken,
     /// Submitted login forms, so that a form counts once.
     Login,
+    /// `jti` of DPoP proofs (RFC 9449 §11.1).
+    DpopProof,
+    /// `jti` of assertions that were grants (RFC 7523 §2.1).
+    GrantAssertion,
+    /// Answered consent screens, so that an answer counts once.
+    Consent,
+    /// Pushed authorization requests (RFC 9126).
+    PushedRequest,
+    /// Wrong user codes (RFC 8628 §5.1), counted by where they come from.
+    UserCodeGuess,
+    /// Links of mails that were used.
+    ActionToken,
 }
 
 impl Space {
@@ -36,6 +48,12 @@ impl Space {
             Self::ClientAssertion => "client-assertion",
             Self::RevokedToken => "revoked-token",
             Self::Login => "login",
+            Self::DpopProof => "dpop-proof",
+            Self::GrantAssertion => "grant-assertion",
+            Self::Consent => "consent",
+            Self::PushedRequest => "pushed-request",
+            Self::UserCodeGuess => "user-code-guess",
+            Self::ActionToken => "action-token",
         }
     }
 }
@@ -128,8 +146,8 @@ impl Store {
         Step::new(&TAKE, vec![space.name().into(), key.into()]).or_fail("it was used before")
     }
 
-    /// The step that drops what is past `now`.
-    pub fn expire_single_use(now: i64) -> Step {
-        Step::new(&EXPIRE, vec![now.into()])
+    /// The step that drops at most `chunk` things that are past `now`, and returns a row for each.
+    pub fn expire_single_use(now: i64, chunk: i64) -> Step {
+        Step::new(&EXPIRE, vec![now.into(), chunk.into()])
     }
 }

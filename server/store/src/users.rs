@@ -16,8 +16,8 @@ statements! {
     BY_USERNAME = "SELECT doc FROM user_account WHERE realm_id = ?1 AND username = ?2";
     BY_EMAIL = "SELECT doc FROM user_account WHERE realm_id = ?1 AND email = ?2 ORDER BY created LIMIT 2";
     BY_SERVICE_CLIENT = "SELECT doc FROM user_account WHERE service_client_id = ?1 AND realm_id = ?2";
-    SEARCH = "SELECT doc FROM user_account WHERE realm_id = ?1 AND service_client_id IS NULL AND (?2 IS NULL OR username LIKE ?2 ESCAPE '\\' OR email LIKE ?2 ESCAPE '\\' OR lower(first_name) LIKE ?2 ESCAPE '\\' OR lower(last_name) LIKE ?2 ESCAPE '\\') AND (?3 IS NULL OR username LIKE ?3 ESCAPE '\\') AND (?4 IS NULL OR email LIKE ?4 ESCAPE '\\') AND (?5 IS NULL OR lower(first_name) LIKE ?5 ESCAPE '\\') AND (?6 IS NULL OR lower(last_name) LIKE ?6 ESCAPE '\\') AND (?7 IS NULL OR enabled = ?7) ORDER BY username LIMIT ?8 OFFSET ?9";
-    SEARCH_COUNT = "SELECT count(*) FROM user_account WHERE realm_id = ?1 AND service_client_id IS NULL AND (?2 IS NULL OR username LIKE ?2 ESCAPE '\\' OR email LIKE ?2 ESCAPE '\\' OR lower(first_name) LIKE ?2 ESCAPE '\\' OR lower(last_name) LIKE ?2 ESCAPE '\\') AND (?3 IS NULL OR username LIKE ?3 ESCAPE '\\') AND (?4 IS NULL OR email LIKE ?4 ESCAPE '\\') AND (?5 IS NULL OR lower(first_name) LIKE ?5 ESCAPE '\\') AND (?6 IS NULL OR lower(last_name) LIKE ?6 ESCAPE '\\') AND (?7 IS NULL OR enabled = ?7)";
+    SEARCH = "SELECT doc FROM user_account WHERE realm_id = ?1 AND (username LIKE ?2 ESCAPE '\\' OR email LIKE ?2 ESCAPE '\\' OR lower(first_name) LIKE ?2 ESCAPE '\\' OR lower(last_name) LIKE ?2 ESCAPE '\\' OR ?2 IS NULL) AND (username LIKE ?3 ESCAPE '\\' OR ?3 IS NULL) AND (email LIKE ?4 ESCAPE '\\' OR ?4 IS NULL) AND (lower(first_name) LIKE ?5 ESCAPE '\\' OR ?5 IS NULL) AND (lower(last_name) LIKE ?6 ESCAPE '\\' OR ?6 IS NULL) AND (enabled = ?7 OR ?7 IS NULL) AND (service_client_id IS NULL OR ?3 IS NOT NULL) ORDER BY username LIMIT ?8 OFFSET ?9";
+    SEARCH_COUNT = "SELECT count(*) FROM user_account WHERE realm_id = ?1 AND (username LIKE ?2 ESCAPE '\\' OR email LIKE ?2 ESCAPE '\\' OR lower(first_name) LIKE ?2 ESCAPE '\\' OR lower(last_name) LIKE ?2 ESCAPE '\\' OR ?2 IS NULL) AND (username LIKE ?3 ESCAPE '\\' OR ?3 IS NULL) AND (email LIKE ?4 ESCAPE '\\' OR ?4 IS NULL) AND (lower(first_name) LIKE ?5 ESCAPE '\\' OR ?5 IS NULL) AND (lower(last_name) LIKE ?6 ESCAPE '\\' OR ?6 IS NULL) AND (enabled = ?7 OR ?7 IS NULL) AND (service_client_id IS NULL OR ?3 IS NOT NULL)";
     ALL_OF_REALM = "SELECT doc FROM user_account WHERE realm_id = ?1 ORDER BY username LIMIT ?2 OFFSET ?3";
     GROUP_JOIN = "INSERT INTO user_group (user_id, group_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
     GROUP_LEAVE = "DELETE FROM user_group WHERE user_id = ?1 AND group_id = ?2";
@@ -33,7 +33,8 @@ statements! {
 /// What a user search asks for; all given parts must match.
 #[derive(Clone, Debug, Default)]
 pub struct UserSearch {
-    /// In username, e-mail, first or last name; words are given one by one by the caller.
+    /// In username, e-mail, first or last name; words are given one by one by the caller. In quotes it
+    /// is the whole text, `*` stands for any text, and without one at its end it is a beginning.
     pub anywhere: Option<String>,
     pub username: Option<String>,
     pub email: Option<String>,
@@ -55,7 +56,16 @@ impl UserSearch {
         };
         vec![
             realm_id.into(),
-            pattern(&self.anywhere),
+            self.anywhere
+                .as_deref()
+                .map(|word| {
+                    if self.exact {
+                        like(word.trim_matches('"'))
+                    } else {
+                        word_pattern(word)
+                    }
+                })
+                .into(),
             pattern(&self.username),
             pattern(&self.email),
             pattern(&self.first_name),
@@ -123,7 +133,7 @@ impl Store {
             .await
     }
 
-    /// Users that match, by username; service accounts are left out.
+    /// Users that match, by username; service accounts only when a username is looked for.
     ///
     /// # Errors
     /// As [`Store::find_user`].
@@ -333,6 +343,18 @@ impl Store {
         let rows = self.query(statement, params).await?;
         rows.first().map(|row| row.json(0)).transpose()
     }
+}
+
+/// The LIKE pattern of a search word.
+fn word_pattern(word: &str) -> String {
+    if let Some(exact) = word.strip_prefix('"').and_then(|w| w.strip_suffix('"')) {
+        return like(exact);
+    }
+    let mut pattern = like(word).replace('*', "%");
+    if !pattern.ends_with('%') {
+        pattern.push('%');
+    }
+    pattern
 }
 
 fn documents(rows: &[Row]) -> Result<Vec<UserRepresentation>, StoreError> {

@@ -6,177 +6,153 @@
     clippy::indexing_slicing
 )]
 
+mod support;
+
 use std::sync::Arc;
 
-use realmkeep_representations::{ClientRepresentation, RealmRepresentation, UserRepresentation};
+use realmkeep_representations::{ClientRepresentation, RealmRepresentation};
 use realmkeep_store::sessions::{ClientSessionDetail, UserSession, UserSessionDetail};
 use realmkeep_store::single_use::Space;
-use realmkeep_store::{Batch, NoSeal, Store, StoreError, Touch};
-
-fn open() -> (tempfile::TempDir, Store) {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("test.db"), Box::new(NoSeal)).unwrap();
-    (folder, store)
-}
-
-async fn realm(store: &Store) {
-    let realm = RealmRepresentation {
-        id: Some("r".into()),
-        realm: Some("r".into()),
-        ..Default::default()
-    };
-    let user = UserRepresentation {
-        id: Some("u".into()),
-        username: Some("Alice".into()),
-        ..Default::default()
-    };
-    let client = client("c", "app");
-    let mut batch = Batch::new();
-    batch.push(store.insert_realm(&realm).unwrap());
-    batch.push(store.insert_user("r", &user, None).unwrap());
-    batch.push(store.insert("r", &client).unwrap());
-    store.commit(batch).await.unwrap();
-}
-
-fn client(id: &str, client_id: &str) -> ClientRepresentation {
-    ClientRepresentation {
-        id: Some(id.into()),
-        client_id: Some(client_id.into()),
-        ..Default::default()
-    }
-}
+use realmkeep_store::{Batch, Store, StoreError, Touch};
+use support::{client, realm, stores};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_is_all_or_nothing() {
-    let (_folder, store) = open();
-    realm(&store).await;
-    let mut batch = Batch::new();
-    batch.push(store.insert("r", &client("c2", "second")).unwrap());
-    batch.push(store.insert("r", &client("c3", "app")).unwrap());
-    let error = store.commit(batch).await.unwrap_err();
-    assert_eq!(error.to_string(), "Client app already exists");
-    assert!(
-        store
-            .find::<ClientRepresentation>("r", "c2")
-            .await
-            .unwrap()
-            .is_none()
-    );
+    for (_place, store) in stores().await {
+        realm(&store).await;
+        let mut batch = Batch::new();
+        batch.push(store.insert("r", &client("c2", "second")).unwrap());
+        batch.push(store.insert("r", &client("c3", "app")).unwrap());
+        let error = store.commit(batch).await.unwrap_err();
+        assert_eq!(error.to_string(), "Client app already exists");
+        assert!(
+            store
+                .find::<ClientRepresentation>("r", "c2")
+                .await
+                .unwrap()
+                .is_none()
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_single_use_thing_is_taken_by_one_of_many() {
-    let (_folder, store) = open();
-    let mut batch = Batch::new();
-    batch.push(Store::put_single_use(Space::Code, "k", 100, &"thing").unwrap());
-    store.commit(batch).await.unwrap();
-    let takers: Vec<_> = (0..64)
-        .map(|_| {
-            let store = store.clone();
-            tokio::spawn(async move {
-                store
-                    .take_single_use::<String>(Space::Code, "k", 1)
-                    .await
-                    .unwrap()
+    for (_place, store) in stores().await {
+        let mut batch = Batch::new();
+        batch.push(Store::put_single_use(Space::Code, "k", 100, &"thing").unwrap());
+        store.commit(batch).await.unwrap();
+        let takers: Vec<_> = (0..64)
+            .map(|_| {
+                let store = store.clone();
+                tokio::spawn(async move {
+                    store
+                        .take_single_use::<String>(Space::Code, "k", 1)
+                        .await
+                        .unwrap()
+                })
             })
-        })
-        .collect();
-    let mut got = 0;
-    for taker in takers {
-        got += usize::from(taker.await.unwrap().is_some());
+            .collect();
+        let mut got = 0;
+        for taker in takers {
+            got += usize::from(taker.await.unwrap().is_some());
+        }
+        assert_eq!(got, 1);
+        assert!(
+            store
+                .mark_used(Space::ClientAssertion, "k", 100)
+                .await
+                .unwrap()
+        );
+        assert!(
+            !store
+                .mark_used(Space::ClientAssertion, "k", 100)
+                .await
+                .unwrap()
+        );
     }
-    assert_eq!(got, 1);
-    assert!(
-        store
-            .mark_used(Space::ClientAssertion, "k", 100)
-            .await
-            .unwrap()
-    );
-    assert!(
-        !store
-            .mark_used(Space::ClientAssertion, "k", 100)
-            .await
-            .unwrap()
-    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_token_has_one_successor() {
-    let (_folder, store) = open();
-    realm(&store).await;
-    let session = UserSession {
-        id: "s".into(),
-        user_id: "u".into(),
-        started: 1,
-        last_refresh: 1,
-        expires: 100,
-        detail: UserSessionDetail::default(),
-    };
-    let mut batch = Batch::new();
-    batch.push(Store::insert_session("r", &session).unwrap());
-    batch.push(Store::put_client_session("s", "c", 1, &ClientSessionDetail::default()).unwrap());
-    store.commit(batch).await.unwrap();
-    let store = Arc::new(store);
-    let tries: Vec<_> = (0..32)
-        .map(|_| {
-            let store = store.clone();
-            tokio::spawn(async move {
-                let mut batch = Batch::new();
-                batch.push(Store::rotate_refresh("s", "c", 0, 2));
-                store.commit(batch).await
+    for (_place, store) in stores().await {
+        realm(&store).await;
+        let session = UserSession {
+            id: "s".into(),
+            user_id: "u".into(),
+            started: 1,
+            last_refresh: 1,
+            expires: 100,
+            detail: UserSessionDetail::default(),
+        };
+        let mut batch = Batch::new();
+        batch.push(Store::insert_session("r", &session).unwrap());
+        batch
+            .push(Store::put_client_session("s", "c", 1, &ClientSessionDetail::default()).unwrap());
+        store.commit(batch).await.unwrap();
+        let store = Arc::new(store);
+        let tries: Vec<_> = (0..32)
+            .map(|_| {
+                let store = store.clone();
+                tokio::spawn(async move {
+                    let mut batch = Batch::new();
+                    batch.push(Store::begin_family("f", "s", "c", 2));
+                    store.commit(batch).await
+                })
             })
-        })
-        .collect();
-    let mut won = 0;
-    for t in tries {
-        match t.await.unwrap() {
-            Ok(_) => won += 1,
-            Err(StoreError::Guard(_)) => {}
-            Err(e) => panic!("{e}"),
+            .collect();
+        let mut won = 0;
+        for t in tries {
+            match t.await.unwrap() {
+                Ok(_) => won += 1,
+                Err(StoreError::Guard(_)) => {}
+                Err(e) => panic!("{e}"),
+            }
         }
+        assert_eq!(won, 1);
+        let (_, _, family) = store
+            .find_refresh("r", "s", "c", "f")
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(family.unwrap().generation, 1);
     }
-    assert_eq!(won, 1);
-    let (_, client) = store
-        .find_client_session("r", "s", "c")
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(client.generation, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_is_forgotten_when_its_realm_changes() {
-    let (_folder, store) = open();
-    realm(&store).await;
-    let before = store.realm("r").await.unwrap().unwrap();
-    assert_eq!(before.settings.display_name, None);
-    let changed = RealmRepresentation {
-        display_name: Some("R".into()),
-        ..before.settings.clone()
-    };
-    let mut batch = Batch::new();
-    batch
-        .push(store.update_realm(&changed).unwrap())
-        .touch(Touch::Realm("r".into()));
-    store.commit(batch).await.unwrap();
-    assert_eq!(
-        store
-            .realm("r")
-            .await
-            .unwrap()
-            .unwrap()
-            .settings
-            .display_name
-            .as_deref(),
-        Some("R")
-    );
+    for (_place, store) in stores().await {
+        realm(&store).await;
+        let before = store.realm("r").await.unwrap().unwrap();
+        assert_eq!(before.settings.display_name, None);
+        let changed = RealmRepresentation {
+            display_name: Some("R".into()),
+            ..before.settings.clone()
+        };
+        let mut batch = Batch::new();
+        batch
+            .push(store.update_realm(&changed).unwrap())
+            .touch(Touch::Realm("r".into()));
+        store.commit(batch).await.unwrap();
+        assert_eq!(
+            store
+                .realm("r")
+                .await
+                .unwrap()
+                .unwrap()
+                .settings
+                .display_name
+                .as_deref(),
+            Some("R")
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_is_there_after_reopening() {
-    let (folder, store) = open();
-    realm(&store).await;
-    drop(store);
-    let store = Store::open(&folder.path().join("test.db"), Box::new(NoSeal)).unwrap();
-    assert!(store.find_user_named("r", "ALICE").await.unwrap().is_some());
+    for (place, store) in stores().await {
+        realm(&store).await;
+        drop(store);
+        let store = place.open().await;
+        assert!(store.find_user_named("r", "ALICE").await.unwrap().is_some());
+    }
 }

@@ -7,6 +7,8 @@
     clippy::indexing_slicing
 )]
 
+pub mod postgres;
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};

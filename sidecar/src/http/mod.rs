@@ -1,9 +1,12 @@
-//! What both directions need of HTTP/1.1.
+//! What both directions need of HTTP.
 
 pub mod answer;
 pub mod client;
+pub mod deadline;
+pub mod grpc;
 pub mod headers;
 pub mod server;
+pub mod tls;
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;

@@ -1,256 +1,285 @@
-//! Requests that come in: judged, stripped of claimed identities, given the proven one, passed on.
+//! The reverse proxy: requests are judged, stripped of claimed identities, given the proven one, and
+//! passed on.
 
-mod bearer;
-mod verifier;
+mod upgrade;
+pub mod verification;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use http::header::{
-    AUTHORIZATION, CONTENT_LENGTH, HOST, RETRY_AFTER, TRANSFER_ENCODING, WWW_AUTHENTICATE,
+    ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
+use realmkeep_token_verifier::{SenderConstraints, Verifier};
 use realmkeep_workload_identity::Clock;
 use tokio::time::Instant;
 
-use crate::config;
-use crate::http::client::{Onward, streamed};
-use crate::http::headers::{Spoofable, hosts, strip_hop_by_hop};
-use crate::http::{Body, answer};
-use crate::inbound::bearer::bearer_token;
-pub use crate::inbound::verifier::{Denial, Identity, Verifier};
+use crate::config::{self, UpstreamProtocol};
+use crate::decision::{Admitted, Asked, Engine, Peer, Refusal, Refused};
+use crate::http::client::{Onward, Speak, streamed};
+use crate::http::headers::{hosts, join_cookies, strip_hop_by_hop, upgrade};
+use crate::http::{Body, answer, deadline, grpc};
 use crate::metrics::Metrics;
 
-/// The reverse proxy.
+/// Everything that a request that comes in needs.
 pub struct Inbound {
-    verifier: Arc<Verifier>,
+    engine: Engine,
     onward: Onward,
-    upstream: Uri,
-    public_paths: HashSet<String>,
-    spoofable: Spoofable,
-    subject: HeaderName,
-    client: HeaderName,
-    issuer: HeaderName,
+    upstream: Option<Uri>,
+    protocol: UpstreamProtocol,
     forward_authorization: bool,
+    end_streams: bool,
+    /// `/readyz` waits for the keys of every issuer.
+    pub require_issuers: bool,
+    /// `/readyz` says no while the application can be reached around us.
+    pub require_unreachable: bool,
     metrics: Arc<Metrics>,
 }
 
 impl Inbound {
     pub fn new(
         config: &config::Inbound,
-        clock: Clock,
+        verifier: Arc<Verifier>,
+        constraints: Arc<SenderConstraints>,
         metrics: Arc<Metrics>,
     ) -> anyhow::Result<Self> {
-        let managed = config.headers.names().into_iter();
+        let upstream = config
+            .upstream
+            .is_some()
+            .then(|| config.upstream_uri())
+            .transpose()?;
         Ok(Self {
-            verifier: Arc::new(
-                Verifier::new(config, clock, Arc::clone(&metrics)).context("inbound")?,
-            ),
-            onward: Onward::new(Duration::from_secs(config.response_timeout_seconds)),
-            upstream: config.upstream_uri()?,
-            public_paths: config.public_paths.iter().cloned().collect(),
-            spoofable: Spoofable::new(
-                managed.chain(config.strip_headers.iter().map(String::as_str)),
-            ),
-            subject: config::header(&config.headers.subject)?,
-            client: config::header(&config.headers.client)?,
-            issuer: config::header(&config.headers.issuer)?,
+            engine: Engine::new(config, verifier, constraints, Arc::clone(&metrics))
+                .context("inbound")?,
+            onward: Onward::new(Duration::from_secs(config.response_timeout_seconds), None),
+            upstream,
+            protocol: config.upstream_protocol,
             forward_authorization: config.forward_authorization,
+            end_streams: config.end_streams_with_token,
+            require_issuers: config.require_issuers,
+            require_unreachable: config.require_unreachable,
             metrics,
         })
     }
 
-    pub fn verifier(&self) -> &Arc<Verifier> {
-        &self.verifier
+    pub fn engine(&self) -> &Engine {
+        &self.engine
     }
 
-    pub async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
-        let started = Instant::now();
+    pub async fn handle(
+        self: Arc<Self>,
+        mut request: Request<Incoming>,
+        peer: Arc<Peer>,
+    ) -> Response<Body> {
+        // Taken out now: what goes on must not carry it.
+        let upgraded = upgrade(request.headers())
+            .filter(|_| request.version() == Version::HTTP_11)
+            .map(|to| (to, hyper::upgrade::on(&mut request)));
         let (mut parts, body) = request.into_parts();
-        let decision = self.decide(&parts).await;
-        self.metrics.decided(&decision, started.elapsed());
-        match decision {
-            Ok(admitted) => {
-                self.rewrite(&mut parts, admitted.identity());
-                self.onward
-                    .forward(
-                        Request::from_parts(parts, streamed(body)),
-                        "the application",
-                    )
-                    .await
-            }
-            Err(denied) => {
-                tracing::info!(
-                    method = %parts.method,
-                    path = parts.uri.path(),
-                    issuer = denied.issuer.as_deref(),
-                    reason = denied.denial.reason(),
-                    cause = %denied.denial,
-                    "denied"
-                );
-                refusal(&denied.denial)
-            }
+        let is_grpc = grpc::is_grpc(&parts.headers);
+        let host = match authority(&parts) {
+            Ok(host) => host,
+            Err(why) => return self.refuse(&self.engine.malformed(why), is_grpc),
+        };
+        if parts.method == Method::GET
+            && let Some(document) = self.engine.metadata(parts.uri.path())
+        {
+            return metadata(document);
         }
-    }
+        let name = host_name(&host).to_ascii_lowercase();
+        let asked = Asked {
+            method: &parts.method,
+            path: parts.uri.path(),
+            query: parts.uri.query(),
+            host: &name,
+            headers: &parts.headers,
+            peer: &peer,
+        };
+        let admitted = match self.engine.decide(&asked).await {
+            Ok(admitted) => admitted,
+            Err(refused) => return self.refuse(&refused, is_grpc),
+        };
+        let Some(upstream) = &self.upstream else {
+            return answer::error(
+                StatusCode::BAD_GATEWAY,
+                "bad_gateway",
+                "no upstream is configured",
+            );
+        };
 
-    /// Looks at the request as it came. Whatever goes wrong, the answer is no.
-    async fn decide(&self, parts: &Parts) -> Result<Admitted, Denied> {
-        check_form(parts)?;
-        let token = bearer_token(&parts.headers);
-        // The bytes that are judged are those that are forwarded.
-        if self.public_paths.contains(parts.uri.path()) {
-            // A token is looked at only for its form: two of them are an attack anywhere.
-            return match token {
-                Err(Denial::Malformed(why)) => Err(Denial::Malformed(why).into()),
-                _ => Ok(Admitted::Public),
+        let speak = match (self.protocol, &upgraded) {
+            (UpstreamProtocol::Http2, _) => Speak::Http2,
+            (UpstreamProtocol::Auto, _) if is_grpc => Speak::Http2,
+            (_, Some((to, _))) if to.as_bytes().eq_ignore_ascii_case(b"websocket") => {
+                Speak::Upgrade
+            }
+            _ => Speak::Http1,
+        };
+        self.rewrite(&mut parts, upstream, &admitted, &host);
+        if speak == Speak::Upgrade {
+            parts
+                .headers
+                .insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            parts
+                .headers
+                .insert(UPGRADE, HeaderValue::from_static("websocket"));
+        }
+        let deadline = self.deadline(&admitted);
+        let mut body = streamed(body);
+        if let Some(deadline) = deadline {
+            body = deadline::until(deadline, body, false, &self.metrics);
+        }
+        let mut response = self
+            .onward
+            .forward(Request::from_parts(parts, body), speak, "the application")
+            .await;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return match upgraded {
+                Some((_, client)) => {
+                    let application = hyper::upgrade::on(&mut response);
+                    let metrics = Arc::clone(&self.metrics);
+                    tokio::spawn(upgrade::pump(client, application, deadline, metrics));
+                    response
+                }
+                None => answer::error(
+                    StatusCode::BAD_GATEWAY,
+                    "bad_gateway",
+                    "the application answered with another protocol",
+                ),
             };
         }
-        self.verifier.verify(token?).await.map(Admitted::Identified)
+        if is_grpc && !grpc::is_grpc(response.headers()) && !response.status().is_success() {
+            // Of ours, or of an application that speaks no gRPC.
+            return grpc::status(
+                grpc::code(response.status()),
+                "the application did not answer",
+            );
+        }
+        match deadline {
+            Some(deadline) => {
+                response.map(|body| deadline::until(deadline, body, is_grpc, &self.metrics))
+            }
+            None => response,
+        }
+    }
+
+    /// When everything that this request started has to end.
+    fn deadline(&self, admitted: &Admitted) -> Option<Instant> {
+        let token = admitted.token.as_ref().filter(|_| self.end_streams)?;
+        let clock: &Clock = self.engine.verifier().clock();
+        let left = token
+            .expires_at
+            .saturating_mul(1000)
+            .saturating_sub(clock.now_ms())
+            .max(0);
+        Instant::now().checked_add(Duration::from_millis(left.unsigned_abs()))
+    }
+
+    fn refuse(&self, refused: &Refused, is_grpc: bool) -> Response<Body> {
+        let refusal = self.engine.refusal(refused);
+        if is_grpc {
+            return grpc::refusal(&refusal, &refused.denied.denial.to_string());
+        }
+        refusal_response(refusal)
     }
 
     /// Takes away what was claimed and what was for this hop, then says what was proven.
-    fn rewrite(&self, parts: &mut Parts, identity: Option<&Identity>) {
-        let host = parts.headers.get(HOST).cloned();
+    fn rewrite(&self, parts: &mut Parts, upstream: &Uri, admitted: &Admitted, host: &str) {
         strip_hop_by_hop(&mut parts.headers);
-        self.spoofable.strip(&mut parts.headers);
+        for name in self.engine.spoofed(&parts.headers) {
+            parts.headers.remove(name);
+        }
+        join_cookies(&mut parts.headers);
         // `Connection: host` must not rename the application.
-        if let Some(host) = host {
+        if let Ok(host) = HeaderValue::from_str(host) {
             parts.headers.insert(HOST, host);
         }
+        // A proof is of no use to the application, and of some to whoever reads its logs.
+        parts.headers.remove("dpop");
         if !self.forward_authorization {
             parts.headers.remove(AUTHORIZATION);
         }
-        if let Some(identity) = identity {
-            parts
-                .headers
-                .insert(&self.subject, identity.subject.clone());
-            parts.headers.insert(&self.issuer, identity.issuer.clone());
-            if let Some(client) = &identity.client {
-                parts.headers.insert(&self.client, client.clone());
-            }
+        for (name, value) in &admitted.headers {
+            parts.headers.insert(name, value.clone());
         }
         let path = parts
             .uri
             .path_and_query()
             .cloned()
             .unwrap_or_else(|| PathAndQuery::from_static("/"));
-        let mut onward = self.upstream.clone().into_parts();
+        let mut onward = upstream.clone().into_parts();
         onward.path_and_query = Some(path);
-        parts.uri = Uri::from_parts(onward).unwrap_or_else(|_| self.upstream.clone());
+        parts.uri = Uri::from_parts(onward).unwrap_or_else(|_| upstream.clone());
+        parts.extensions.clear();
     }
 }
 
-/// A request that may pass.
-pub enum Admitted {
-    Public,
-    Identified(Arc<Identity>),
-}
-
-impl Admitted {
-    pub fn identity(&self) -> Option<&Identity> {
-        match self {
-            Self::Public => None,
-            Self::Identified(identity) => Some(identity),
-        }
-    }
-}
-
-/// A request that may not, and the issuer it named if that is one of ours.
-pub struct Denied {
-    pub denial: Denial,
-    pub issuer: Option<Arc<str>>,
-}
-
-impl From<Denial> for Denied {
-    fn from(denial: Denial) -> Self {
-        Self {
-            denial,
-            issuer: None,
-        }
-    }
-}
-
-/// Refuses what two parsers might understand differently.
-fn check_form(parts: &Parts) -> Result<(), Denial> {
-    let malformed = |why| Err(Denial::Malformed(why));
-    match (hosts(&parts.headers), parts.version) {
-        (1, _) | (0, Version::HTTP_10) => {}
-        (0, _) => return malformed("the request has no Host header"),
-        _ => return malformed("the request has several Host headers"),
-    }
-    if parts.headers.contains_key(CONTENT_LENGTH) && parts.headers.contains_key(TRANSFER_ENCODING) {
-        return malformed("the request has both Content-Length and Transfer-Encoding");
-    }
-    if parts.method == Method::CONNECT {
-        return malformed("CONNECT is not for a reverse proxy");
-    }
-    if !parts.uri.path().starts_with('/') {
-        return malformed("the request's target is not a path");
-    }
-    if let Some(authority) = parts.uri.authority()
-        && parts
-            .headers
-            .get(HOST)
-            .is_none_or(|host| host.as_bytes() != authority.as_str().as_bytes())
-    {
-        return malformed("the request's target and its Host header differ");
-    }
-    Ok(())
-}
-
-/// RFC 6750 section 3.
-fn refusal(denial: &Denial) -> Response<Body> {
-    let description = denial.to_string();
-    let mut response = match denial {
-        Denial::Missing => answer::error(StatusCode::UNAUTHORIZED, "unauthorized", &description),
-        Denial::Malformed(_) => {
-            answer::error(StatusCode::BAD_REQUEST, "invalid_request", &description)
-        }
-        Denial::Invalid { .. } => {
-            answer::error(StatusCode::UNAUTHORIZED, "invalid_token", &description)
-        }
-        Denial::Unavailable { retry_after } => {
-            let mut response = answer::error(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "temporarily_unavailable",
-                &description,
-            );
-            let seconds = retry_after.as_secs().max(1);
-            response
-                .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from(seconds));
-            response
-        }
-    };
-    let challenge = match denial {
-        // Section 3.1: no error code for a request without a token.
-        Denial::Missing => Some("Bearer".to_owned()),
-        Denial::Malformed(_) => Some(challenge("invalid_request", &description)),
-        Denial::Invalid { .. } => Some(challenge("invalid_token", &description)),
-        Denial::Unavailable { .. } => None,
-    };
-    if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::from_str(&challenge).ok())
-    {
-        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-    }
+pub fn refusal_response(refusal: Refusal) -> Response<Body> {
+    let mut response = Response::new(answer::full(refusal.body));
+    *response.status_mut() = refusal.status;
+    response.headers_mut().extend(refusal.headers);
     response
 }
 
-/// The characters that a description may have are those of RFC 6750 section 3.
-fn challenge(error: &str, description: &str) -> String {
-    let description: String = description
-        .chars()
-        .map(|c| match c {
-            '"' => '\'',
-            '\\' => '/',
-            ' '..='~' => c,
-            _ => '?',
+/// Anybody may read it, from anywhere (RFC 9728 section 3).
+fn metadata(document: &str) -> Response<Body> {
+    let mut response = answer::text(StatusCode::OK, "application/json", document.to_owned());
+    response
+        .headers_mut()
+        .insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}
+
+/// Refuses what two parsers might understand differently. Returns the host that the request is for.
+fn authority(parts: &Parts) -> Result<String, &'static str> {
+    let host = parts
+        .headers
+        .get(HOST)
+        .map(|host| {
+            host.to_str()
+                .map_err(|_| "the request's Host header is no host")
         })
-        .collect();
-    format!("Bearer error=\"{error}\", error_description=\"{description}\"")
+        .transpose()?;
+    match (hosts(&parts.headers), parts.version) {
+        (0 | 1, Version::HTTP_2) | (1, _) | (0, Version::HTTP_10) => {}
+        (0, _) => return Err("the request has no Host header"),
+        _ => return Err("the request has several Host headers"),
+    }
+    if parts.headers.contains_key(CONTENT_LENGTH) && parts.headers.contains_key(TRANSFER_ENCODING) {
+        return Err("the request has both Content-Length and Transfer-Encoding");
+    }
+    if parts.method == Method::CONNECT {
+        return Err("CONNECT is not for a reverse proxy");
+    }
+    if !parts.uri.path().starts_with('/') {
+        return Err("the request's target is not a path");
+    }
+    match (parts.uri.authority(), host) {
+        (Some(authority), Some(host)) if authority.as_str() != host => {
+            Err("the request's target and its Host header differ")
+        }
+        // An absolute target without a Host header is no HTTP/1.1 (RFC 9112 section 3.2).
+        (Some(_), None) if parts.version < Version::HTTP_2 => Err("the request has no Host header"),
+        (Some(authority), _) if authority.as_str().contains('@') => {
+            Err("the request's target names a user")
+        }
+        (Some(authority), _) => Ok(authority.as_str().to_owned()),
+        (None, Some(host)) => Ok(host.to_owned()),
+        (None, None) if parts.version == Version::HTTP_10 => Ok(String::new()),
+        (None, None) => Err("the request has no host"),
+    }
+}
+
+/// The host without its port.
+fn host_name(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => authority,
+    }
 }

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use http::header::{AUTHORIZATION, HOST};
 use http::request::Parts;
 use http::uri::Scheme;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use realmkeep_token_verifier::credentials;
+use realmkeep_workload_identity::Secret;
+use realmkeep_workload_identity::dpop::{ProofRequest, proof};
 use tokio::net::TcpStream;
 
 use crate::config::{UndeclaredHosts, host_and_port};
-use crate::http::client::streamed;
+use crate::http::client::{Speak, streamed};
 use crate::http::headers::{hosts, strip_hop_by_hop};
 use crate::http::{Body, answer};
 use crate::outbound::{Outbound, Target, no_token};
@@ -37,10 +40,22 @@ impl Outbound {
 
         // After `Connection` was obeyed: it must not remove what is added here.
         strip_hop_by_hop(&mut parts.headers);
-        if let Some(target) = target
-            && let Err(refusal) = self.authorize(&mut parts, target).await
-        {
-            return refusal;
+        let mut onward = &self.onward;
+        if let Some(target) = target {
+            if let Some(tls) = &target.tls {
+                onward = &tls.onward;
+                match secure(&parts.uri, tls.port) {
+                    Some(uri) => parts.uri = uri,
+                    None => {
+                        let why = "the URL's host cannot be understood";
+                        return answer::error(StatusCode::BAD_REQUEST, "invalid_request", why);
+                    }
+                }
+            }
+            // The URL is the one that the target sees: a proof is about it.
+            if let Err(refusal) = self.authorize(&mut parts, target).await {
+                return refusal;
+            }
         }
         if let Some(host) = parts
             .uri
@@ -49,41 +64,82 @@ impl Outbound {
         {
             parts.headers.insert(HOST, host);
         }
-        self.onward
-            .forward(Request::from_parts(parts, streamed(body)), &whom)
+        onward
+            .forward(
+                Request::from_parts(parts, streamed(body)),
+                Speak::Http1,
+                &whom,
+            )
             .await
     }
 
     /// Adds the token, or says why the request cannot go.
     async fn authorize(&self, parts: &mut Parts, target: &Target) -> Result<(), Response<Body>> {
-        if parts.headers.contains_key(AUTHORIZATION) {
+        let token = if parts.headers.contains_key(AUTHORIZATION) {
             if self.passthrough_authorization {
                 return Ok(());
             }
+            if !self.exchange_authorization {
+                return Err(answer::error(
+                    StatusCode::BAD_REQUEST,
+                    "authorization_present",
+                    &format!(
+                        "the request has an Authorization header, but the token for target {} is added here; \
+                         leave the header out, or set exchangeAuthorization or passthroughAuthorization",
+                        target.name
+                    ),
+                ));
+            }
+            let subject = match credentials(&parts.headers) {
+                Ok(presented) if presented.scheme == realmkeep_token_verifier::Scheme::Bearer => {
+                    Secret::new(presented.token)
+                }
+                _ => {
+                    return Err(answer::error(
+                        StatusCode::BAD_REQUEST,
+                        "invalid_request",
+                        "the Authorization header is not one `Bearer TOKEN`, which could be exchanged",
+                    ));
+                }
+            };
+            self.exchange(target, &subject).await
+        } else if target.exchange_only {
             return Err(answer::error(
                 StatusCode::BAD_REQUEST,
-                "authorization_present",
+                "subject_token_missing",
                 &format!(
-                    "the request has an Authorization header, but the token for target {} is added here; \
-                     leave the header out, or set passthroughAuthorization",
+                    "target {} is asked on behalf of a caller only (exchangeOnly); send the caller's token as Authorization",
                     target.name
                 ),
             ));
-        }
-        let token = self
-            .token(target)
-            .await
-            .map_err(|error| no_token(target, &error))?;
-        let value = HeaderValue::from_str(&format!("Bearer {}", token.token.expose()));
-        let Ok(mut value) = value else {
-            return Err(answer::error(
+        } else {
+            self.token(target).await
+        };
+        let token = token.map_err(|error| no_token(target, &error))?;
+        let unusable = || {
+            answer::error(
                 StatusCode::BAD_GATEWAY,
                 "token_refused",
                 "the token is no header",
-            ));
+            )
         };
+        let value = format!("{} {}", token.token_type, token.token.expose());
+        let mut value = HeaderValue::from_str(&value).map_err(|_| unusable())?;
         value.set_sensitive(true);
         parts.headers.insert(AUTHORIZATION, value);
+        parts.headers.remove("dpop");
+        if let Some(key) = self.proof_key.as_ref().filter(|_| target.request.dpop) {
+            let request = ProofRequest {
+                method: parts.method.as_str(),
+                url: &parts.uri.to_string(),
+                token: Some(token.token.expose()),
+                nonce: None,
+                now: self.clock.now_seconds(),
+            };
+            let proof = proof(key, &request).map_err(|_| unusable())?;
+            let proof = HeaderValue::from_str(&proof).map_err(|_| unusable())?;
+            parts.headers.insert("dpop", proof);
+        }
         Ok(())
     }
 
@@ -158,6 +214,24 @@ impl Outbound {
             .get(&(host, port))
             .and_then(|index| self.targets.get(*index))
     }
+}
+
+/// The same request with TLS. The default port is left out, as it is in what clients of the target
+/// would send.
+fn secure(uri: &Uri, port: u16) -> Option<Uri> {
+    let host = uri.host()?;
+    let authority = if port == 443 {
+        host.to_owned()
+    } else {
+        format!("{host}:{port}")
+    };
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    Uri::builder()
+        .scheme(Scheme::HTTPS)
+        .authority(authority)
+        .path_and_query(path)
+        .build()
+        .ok()
 }
 
 /// Where an absolute-form request goes (RFC 9112 section 3.2.2).

@@ -1,10 +1,13 @@
 //! Tokens for the requests that go out.
 
+mod file;
 mod forward_proxy;
 mod token_api;
 
+pub use token_api::Door;
+
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -12,16 +15,22 @@ use std::time::Duration;
 use anyhow::Context as _;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, Response, StatusCode};
+use realmkeep_jose::{Algorithm, SigningKey, sha256};
+use realmkeep_workload_identity::spiffe::JwtSvidSource;
 use realmkeep_workload_identity::{
-    AccessToken, AssertionSource, Clock, OutboundConfig, OutboundHttp, TokenClient,
+    AccessToken, AssertionSource, Clock, OutboundConfig, OutboundHttp, Secret, TokenClient,
     TokenClientConfig, TokenEndpoint, TokenError, TokenRequest, TrustRoots,
 };
 use url::Url;
 
 use crate::config;
 use crate::http::client::Onward;
+use crate::http::tls::client_config;
 use crate::http::{Body, answer};
 use crate::metrics::Metrics;
+
+/// Until the response headers of a target.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The declared targets and the client that gets tokens for them.
 pub struct Outbound {
@@ -29,18 +38,33 @@ pub struct Outbound {
     hosts: HashMap<(String, u16), usize>,
     tokens: TokenClient,
     source: AssertionSource,
+    source_name: &'static str,
+    proof_key: Option<SigningKey>,
     /// Seconds since the epoch; zero when not known.
     assertion_issued_at: AtomicI64,
     clock: Clock,
     onward: Onward,
     undeclared_hosts: config::UndeclaredHosts,
     passthrough_authorization: bool,
+    exchange_authorization: bool,
+    identity_providers: Vec<String>,
+    without_header: bool,
 }
 
 #[derive(Clone)]
 pub struct Target {
     pub name: String,
     pub request: TokenRequest,
+    pub exchange_only: bool,
+    pub file: Option<PathBuf>,
+    tls: Option<TargetTls>,
+}
+
+/// How this target is spoken to.
+#[derive(Clone)]
+struct TargetTls {
+    port: u16,
+    onward: Onward,
 }
 
 impl Outbound {
@@ -64,18 +88,21 @@ impl Outbound {
                 TokenEndpoint::Issuer { issuer, url }
             }
         };
-        let source = AssertionSource::TokenFile(config.identity.kubernetes.token_file.clone());
+        let (source, source_name) = source(config, &clock);
         let targets: Vec<Target> = config
             .targets
             .iter()
-            .map(|target| Target {
-                name: target.name.clone(),
-                request: TokenRequest {
-                    audience: target.audience.clone(),
-                    scope: target.scope.clone(),
-                },
+            .enumerate()
+            .map(|(index, target)| {
+                Target::new(target).with_context(|| format!("outbound: targets[{index}]"))
             })
-            .collect();
+            .collect::<anyhow::Result<_>>()?;
+        // Made at each start: a stolen token is of no use without it, and it is nowhere to steal.
+        let proof_key = targets
+            .iter()
+            .any(|target| target.request.dpop)
+            .then(|| SigningKey::generate(Algorithm::Es256))
+            .transpose()?;
 
         // Targets that ask for the same share a token; its metrics go under the first one's name.
         let mut names = HashMap::new();
@@ -88,6 +115,7 @@ impl Outbound {
             TokenClientConfig {
                 endpoint,
                 client_id: config.client_id.clone(),
+                proof_key: proof_key.clone(),
             },
             source.clone(),
             http,
@@ -97,17 +125,28 @@ impl Outbound {
             },
         );
         let proxy = config.forward_proxy.as_ref();
+        let api = config.token_api.as_ref();
         Ok(Self {
             targets,
             hosts: config.hosts()?,
             tokens,
             source,
+            source_name,
+            proof_key,
             assertion_issued_at: AtomicI64::new(0),
             clock,
-            onward: Onward::new(Duration::from_secs(300)),
+            onward: Onward::new(RESPONSE_TIMEOUT, None),
             undeclared_hosts: proxy.map_or_else(Default::default, |proxy| proxy.undeclared_hosts),
             passthrough_authorization: proxy.is_some_and(|proxy| proxy.passthrough_authorization),
+            exchange_authorization: proxy.is_some_and(|proxy| proxy.exchange_authorization),
+            identity_providers: api.map_or_else(Vec::new, |api| api.identity_providers.clone()),
+            without_header: api.is_some_and(|api| api.unsafe_without_header),
         })
+    }
+
+    /// What proves who this workload is.
+    pub fn source_name(&self) -> &'static str {
+        self.source_name
     }
 
     pub fn targets(&self) -> &[Target] {
@@ -138,6 +177,88 @@ impl Outbound {
     pub async fn token(&self, target: &Target) -> Result<AccessToken, TokenError> {
         self.tokens.token(&target.request).await
     }
+
+    /// A token for `target` on behalf of the caller whose token `subject` is.
+    pub async fn exchange(
+        &self,
+        target: &Target,
+        subject: &Secret,
+    ) -> Result<AccessToken, TokenError> {
+        self.tokens.exchange(&target.request, subject).await
+    }
+
+    /// Gets the token ahead of those who will ask for it, and writes it where it is wanted.
+    pub async fn keep_ready(&self, target: &Target, written: &mut Option<[u8; 32]>) {
+        if target.exchange_only {
+            return;
+        }
+        // A failure is logged where it happens.
+        let Ok(token) = self.token(target).await else {
+            return;
+        };
+        let Some(path) = &target.file else {
+            return;
+        };
+        let digest = sha256(token.token.expose().as_bytes());
+        if *written == Some(digest) {
+            return;
+        }
+        match file::replace(path, &token).await {
+            Ok(()) => *written = Some(digest),
+            Err(error) => {
+                tracing::warn!(target = target.name, file = %path.display(), cause = %error, "the token file cannot be written");
+            }
+        }
+    }
+}
+
+impl Target {
+    fn new(config: &config::Target) -> anyhow::Result<Self> {
+        let tls = match &config.tls {
+            Some(tls) => {
+                let client = client_config(tls.ca_file.as_deref()).context("tls")?;
+                Some(TargetTls {
+                    port: tls.port.unwrap_or(443),
+                    onward: Onward::new(RESPONSE_TIMEOUT, Some(Arc::new(client))),
+                })
+            }
+            None => None,
+        };
+        Ok(Self {
+            name: config.name.clone(),
+            request: TokenRequest {
+                audience: config.audience.clone(),
+                scope: config.scope.clone(),
+                resource: config.resource.clone(),
+                dpop: config.dpop,
+            },
+            exchange_only: config.exchange_only,
+            file: config.file.clone(),
+            tls,
+        })
+    }
+}
+
+/// The platform's credential, and its name for metrics.
+pub fn source(config: &config::Outbound, clock: &Clock) -> (AssertionSource, &'static str) {
+    let identity = &config.identity;
+    if let Some(spiffe) = &identity.spiffe_jwt {
+        let path = spiffe.socket.trim_start_matches("unix://");
+        let audience = spiffe.audience.clone().or_else(|| config.issuer.clone());
+        let source = JwtSvidSource::new(
+            path,
+            audience.unwrap_or_default(),
+            spiffe.spiffe_id.clone(),
+            clock.clone(),
+        );
+        return (AssertionSource::SpiffeJwt(source), "spiffe_jwt");
+    }
+    let (file, name) = match (&identity.kubernetes, &identity.oidc_file) {
+        (Some(file), _) => (file, "kubernetes"),
+        (None, Some(file)) => (file, "oidc_file"),
+        (None, None) => return (AssertionSource::TokenFile(PathBuf::new()), "none"),
+    };
+    (AssertionSource::TokenFile(file.token_file.clone()), name)
 }
 
 /// The client for an issuer. Its addresses come from our own configuration, and clusters have

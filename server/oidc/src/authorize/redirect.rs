@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use http::StatusCode;
+use realmkeep_authn::authorization_request::AuthorizationRequest;
 use realmkeep_model::redirect_uri;
 use realmkeep_representations::ClientRepresentation;
 use realmkeep_store::Client;
 
 use crate::browser::PageError;
 use crate::context::Context;
+use crate::device;
 
 /// The client, if it may ask people to sign in.
 pub(crate) async fn requested_client(
@@ -61,6 +63,37 @@ pub(super) fn requested_uri(
         .and_then(|uri| redirect_uri::allowed(uri, registered, root.as_deref()))
         .map(|uri| uri.as_str().to_owned())
         .ok_or_else(|| PageError::bad_request("page-redirect-uri", "invalid_redirect_uri"))
+}
+
+/// The client of a request that was accepted before: it may have been changed while somebody looked
+/// at a form.
+pub(crate) async fn still_allowed(
+    context: &Context,
+    request: &AuthorizationRequest,
+) -> Result<Arc<Client>, PageError> {
+    let client = requested_client(context, Some(&request.client_id)).await?;
+    if request.device.is_some() {
+        return match device::check_enabled(&client) {
+            Ok(()) => Ok(client),
+            Err(_) => Err(PageError::bad_request(
+                "oauth2DeviceAuthorizationGrantDisabledMessage",
+                "not_allowed",
+            )),
+        };
+    }
+    requested_uri(context, &client, Some(&request.redirect_uri))?;
+    let representation = &client.representation;
+    let kind = request.response_type;
+    let standard = representation.standard_flow_enabled != Some(false);
+    let implicit = representation.implicit_flow_enabled == Some(true);
+    let needs_standard = kind.code || !kind.is_front_channel();
+    if (needs_standard && !standard) || (kind.is_front_channel() && !implicit) {
+        return Err(PageError::bad_request(
+            "page-redirect-uri",
+            "invalid_redirect_uri",
+        ));
+    }
+    Ok(client)
 }
 
 /// What relative entries of the client start from: its root URL, or this server.

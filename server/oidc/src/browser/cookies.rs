@@ -35,6 +35,28 @@ pub(crate) fn set_cookie(
     value: &str,
     max_age: Option<i64>,
 ) {
+    put_cookie(headers, context, name, value, max_age, "HttpOnly; ");
+}
+
+/// As [`set_cookie`], for what scripts of our own pages read; never a secret.
+pub(crate) fn set_script_cookie(
+    headers: &mut HeaderMap,
+    context: &Context,
+    name: &str,
+    value: &str,
+    max_age: Option<i64>,
+) {
+    put_cookie(headers, context, name, value, max_age, "");
+}
+
+fn put_cookie(
+    headers: &mut HeaderMap,
+    context: &Context,
+    name: &str,
+    value: &str,
+    max_age: Option<i64>,
+    http_only: &str,
+) {
     let base = &context.services.base_url;
     let path = format!("{}/realms/{}/", base.path(), context.realm.name);
     // Other sites' forms and frames bring people here, so `Lax` will not do where `None` is possible.
@@ -46,7 +68,7 @@ pub(crate) fn set_cookie(
     let age = max_age
         .map(|s| format!("; Max-Age={s}"))
         .unwrap_or_default();
-    let cookie = format!("{name}={value}; Path={path}; HttpOnly; {site}{age}");
+    let cookie = format!("{name}={value}; Path={path}; {http_only}{site}{age}");
     match HeaderValue::from_str(&cookie) {
         Ok(cookie) => {
             headers.append(header::SET_COOKIE, cookie);

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use axum::Router;
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use base64::Engine as _;
@@ -10,11 +10,13 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use realmkeep_authn::Services;
 use realmkeep_keys::KeysError;
-use realmkeep_pages::{ErrorPage, PagesError, Stylesheet};
+use realmkeep_pages::{Html, Message, PagesError};
 use realmkeep_store::StoreError;
 
 use crate::context::Context;
 use crate::error::chain;
+
+use super::remember_locale;
 
 /// `form-action` is absent on purpose: browsers apply it to the redirects after a form as well,
 /// and those lead to the applications.
@@ -53,8 +55,8 @@ impl PageError {
         self
     }
 
-    fn internal(cause: &dyn std::error::Error) -> Self {
-        tracing::error!(cause = chain(cause), "a request failed");
+    /// A failure of ours whose cause the log has already.
+    pub(crate) fn failed() -> Self {
         Self {
             status: StatusCode::INTERNAL_SERVER_ERROR,
             message: "page-internal",
@@ -63,15 +65,18 @@ impl PageError {
         }
     }
 
+    pub(crate) fn internal(cause: &dyn std::error::Error) -> Self {
+        tracing::error!(cause = chain(cause), "a request failed");
+        Self::failed()
+    }
+
     pub(crate) fn into_response(self, context: &Context) -> Response {
-        let page = ErrorPage {
-            realm: realm_name(context),
-            message: self.message,
-            argument: self.argument.as_deref(),
-            back: None,
-        };
-        match context.services.pages.error(&page) {
-            Ok(text) => html(context, self.status, text),
+        let mut message = Message::new(self.message);
+        message.args.extend(self.argument);
+        let frame = context.frame(context.look(None, None), "");
+        let error = realmkeep_pages::page::Error { message };
+        match context.services.pages.render(&frame, error) {
+            Ok(made) => page(context, self.status, made),
             Err(e) => {
                 tracing::error!(cause = chain(&e), "the error page cannot be made");
                 self.status.into_response()
@@ -82,7 +87,13 @@ impl PageError {
 
 impl From<StoreError> for PageError {
     fn from(error: StoreError) -> Self {
-        Self::internal(&error)
+        let temporary = error.is_temporary();
+        let page = Self::internal(&error);
+        if temporary {
+            page.status(StatusCode::SERVICE_UNAVAILABLE)
+        } else {
+            page
+        }
     }
 }
 
@@ -106,17 +117,32 @@ pub(crate) fn realm_name(context: &Context) -> &str {
         .unwrap_or(&context.realm.name)
 }
 
-/// A page without scripts.
-pub(crate) fn html(context: &Context, status: StatusCode, text: String) -> Response {
-    respond(context, status, text, HeaderValue::from_static(POLICY))
-}
-
-/// A page whose one script has this hash; see [`csp_hash`].
-pub(crate) fn html_with_script(context: &Context, text: String, hash: &str) -> Response {
-    let policy = format!("{POLICY}; script-src '{hash}'");
+/// A page as [`realmkeep_pages::Pages::render`] made it: with what it may load, in the realm's
+/// terms of who may frame it.
+pub(crate) fn page(context: &Context, status: StatusCode, page: Html) -> Response {
+    let headers = context.realm.settings.browser_security_headers.as_ref();
+    let setting = |name: &str| headers.and_then(|h| h.get(name)).map(String::as_str);
+    let policy = page.policy.header(setting("contentSecurityPolicy"));
     let policy =
         HeaderValue::from_str(&policy).unwrap_or_else(|_| HeaderValue::from_static(POLICY));
-    respond(context, StatusCode::OK, text, policy)
+    let mut response = respond(context, status, page.text, policy);
+    let sent = response.headers_mut();
+    remember_locale(sent, context);
+    if let Ok(lang) = HeaderValue::from_str(&page.lang) {
+        sent.insert(header::CONTENT_LANGUAGE, lang);
+    }
+    match setting("xFrameOptions").map(str::trim) {
+        Some("") => {
+            sent.remove(header::X_FRAME_OPTIONS);
+        }
+        Some(value) => {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                sent.insert(header::X_FRAME_OPTIONS, value);
+            }
+        }
+        None => {}
+    }
+    response
 }
 
 /// The hash of a script, as Content-Security-Policy writes it.
@@ -160,17 +186,35 @@ pub(crate) fn protect(headers: &mut HeaderMap, context: &Context) {
 
 /// What pages load.
 pub(crate) fn resources() -> Router<Arc<Services>> {
-    Router::new().route("/resources/{version}/login.css", get(stylesheet))
+    // Other rooms have resources too, below other second segments.
+    Router::new()
+        .route("/resources/{version}/{file}", get(own_resource))
+        .route("/resources/{version}/login/{*path}", get(theme_resource))
 }
 
-async fn stylesheet(Path(version): Path<String>) -> Response {
-    if version != Stylesheet::version() {
+async fn own_resource(
+    State(services): State<Arc<Services>>,
+    Path((version, file)): Path<(String, String)>,
+) -> Response {
+    resource(&services, &format!("{version}/{file}"))
+}
+
+async fn theme_resource(
+    State(services): State<Arc<Services>>,
+    Path((version, path)): Path<(String, String)>,
+) -> Response {
+    resource(&services, &format!("{version}/login/{path}"))
+}
+
+/// The path changes with the content, so it may be kept for ever.
+fn resource(services: &Services, path: &str) -> Response {
+    let Some(found) = services.pages.resource(path) else {
         return StatusCode::NOT_FOUND.into_response();
-    }
+    };
     let headers = [
-        (header::CONTENT_TYPE, "text/css;charset=utf-8"),
+        (header::CONTENT_TYPE, found.content_type),
         (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
-    (headers, Stylesheet::TEXT).into_response()
+    (headers, found.bytes.to_vec()).into_response()
 }

@@ -1,18 +1,31 @@
 //! The clients whose roles are in the token are its audience.
 
-use super::{Claims, Facts, Mapper};
+use std::collections::BTreeSet;
 
-pub(super) fn apply(_: &Mapper<'_>, facts: &Facts<'_>, claims: &mut Claims) {
-    let mut names: Vec<&str> = facts
+use super::mapper_type::MapperType;
+use super::{ACCESS, Claims, Facts, Mapper};
+
+pub(super) const TYPE: MapperType = MapperType {
+    priority: 30,
+    by_default: true,
+    ..MapperType::new(
+        "oidc-audience-resolve-mapper",
+        "Audience Resolve",
+        "Puts every client of which the token holds a role into the audience, the requesting client excepted.",
+        ACCESS,
+        apply,
+    )
+};
+
+fn apply(_: &Mapper<'_>, facts: &Facts<'_>, claims: &mut Claims) {
+    let own = facts.client.client_id.as_deref();
+    let names: BTreeSet<String> = claims
         .roles
         .iter()
-        .filter(|role| role.client_role == Some(true))
-        .filter_map(|role| facts.client_names.get(role.container_id.as_deref()?))
-        .map(String::as_str)
-        .filter(|name| Some(*name) != facts.client.client_id.as_deref())
+        .filter_map(|role| role.client.clone())
+        .filter(|name| Some(name.as_str()) != own)
         .collect();
-    names.sort_unstable();
-    for name in names {
+    for name in &names {
         claims.add_audience(name);
     }
 }

@@ -2,9 +2,18 @@
 
 use serde_json::Value;
 
-use super::{Claims, Facts, Mapper};
+use super::mapper_type::MapperType;
+use super::{Claims, EVERYWHERE, Facts, Mapper};
 
-pub(super) fn apply(_: &Mapper<'_>, facts: &Facts<'_>, claims: &mut Claims) {
+pub(super) const TYPE: MapperType = MapperType::new(
+    "oidc-full-name-mapper",
+    "User's full name",
+    "Puts first and last name, with a space between them, into the claim 'name'.",
+    EVERYWHERE,
+    apply,
+);
+
+fn apply(_: &Mapper<'_>, facts: &Facts<'_>, claims: &mut Claims) {
     let user = &facts.subject.user;
     let parts: Vec<&str> = [&user.first_name, &user.last_name]
         .into_iter()

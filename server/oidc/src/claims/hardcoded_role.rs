@@ -1,19 +1,37 @@
-//! A role that every token of the client carries. It has to be known before other mappers look at
-//! the roles, so it is no mapper like them.
+//! A role that every token of the client carries, whether or not the user has it.
 
-use realmkeep_representations::ProtocolMapperRepresentation;
+use super::mapper_type::{MapperType, Property};
+use super::{Claims, Facts, Mapper, Target};
 
-use super::Mapper;
+pub(super) const TYPE: MapperType = MapperType {
+    priority: 20,
+    always: true,
+    own: &[Property::text(
+        "role",
+        "Role",
+        "The role that tokens get; 'client.role' for one of a client.",
+    )
+    .of_kind("Role")],
+    ..MapperType::new(
+        "oidc-hardcoded-role-mapper",
+        "Hardcoded Role",
+        "Puts a role into tokens, whether or not the user has it.",
+        &[
+            Target::AccessToken,
+            Target::LightweightAccessToken,
+            Target::Introspection,
+            Target::IdToken,
+            Target::UserInfo,
+        ],
+        apply,
+    )
+};
 
-const ID: &str = "oidc-hardcoded-role-mapper";
-
-/// Names of roles that mappers add: `role` of the realm, or `client.role`.
-pub fn granted_roles<'a>(
-    mappers: impl IntoIterator<Item = &'a ProtocolMapperRepresentation>,
-) -> Vec<&'a str> {
-    mappers
-        .into_iter()
-        .filter(|mapper| mapper.protocol_mapper.as_deref() == Some(ID))
-        .filter_map(|mapper| Mapper(mapper).config("role"))
-        .collect()
+fn apply(mapper: &Mapper<'_>, facts: &Facts<'_>, claims: &mut Claims) {
+    let role = mapper
+        .config("role")
+        .and_then(|role| facts.named_roles.get(role));
+    if let Some(role) = role {
+        claims.add_role(role.clone());
+    }
 }

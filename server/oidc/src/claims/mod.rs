@@ -4,29 +4,66 @@
 mod acr;
 mod address;
 mod allowed_origins;
+mod amr;
 mod audience;
 mod audience_resolve;
+mod claims_parameter;
+mod claims_parameter_value;
 mod full_name;
 mod group_membership;
 mod hardcoded_claim;
 mod hardcoded_role;
+mod mapper_type;
 mod nonce;
+mod pairwise_subject;
 mod path;
+pub mod requested;
+mod role_name;
 mod roles;
 mod session_note;
+mod session_state;
 mod sub;
 mod user_attribute;
 mod user_property;
 
 use std::collections::{BTreeMap, HashMap};
 
-use realmkeep_representations::{
-    ClientRepresentation, ProtocolMapperRepresentation, RoleRepresentation,
-};
+use realmkeep_representations::{ClientRepresentation, ProtocolMapperRepresentation};
 use realmkeep_store::{Realm, Subject};
 use serde_json::{Map, Value};
 
-pub use hardcoded_role::granted_roles;
+use mapper_type::MapperType;
+use requested::ClaimsRequest;
+
+pub use mapper_type::{is_known_mapper, protocol_mapper_types};
+pub use pairwise_subject::SALT as PAIRWISE_SALT;
+pub(crate) use pairwise_subject::{is_pairwise, subject_for};
+
+/// Every kind of mapper that works here.
+const MAPPERS: &[&MapperType] = &[
+    &acr::TYPE,
+    &address::TYPE,
+    &allowed_origins::TYPE,
+    &amr::TYPE,
+    &audience::TYPE,
+    &audience_resolve::TYPE,
+    &claims_parameter::TYPE,
+    &claims_parameter_value::TYPE,
+    &full_name::TYPE,
+    &group_membership::TYPE,
+    &hardcoded_claim::TYPE,
+    &hardcoded_role::TYPE,
+    &nonce::TYPE,
+    &pairwise_subject::TYPE,
+    &role_name::TYPE,
+    &roles::CLIENT_ROLES,
+    &roles::REALM_ROLES,
+    &session_note::TYPE,
+    &session_state::TYPE,
+    &sub::TYPE,
+    &user_attribute::TYPE,
+    &user_property::TYPE,
+];
 
 /// What is being filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +71,39 @@ pub enum Target {
     AccessToken,
     IdToken,
     UserInfo,
+    /// An access token with next to nothing in it; introspection tells the rest.
+    LightweightAccessToken,
+    Introspection,
+    /// What stands beside the tokens in the token endpoint's answer.
+    TokenResponse,
 }
+
+const EVERYWHERE: &[Target] = &[
+    Target::IdToken,
+    Target::AccessToken,
+    Target::LightweightAccessToken,
+    Target::UserInfo,
+    Target::Introspection,
+];
+const EVERYWHERE_AND_RESPONSE: &[Target] = &[
+    Target::IdToken,
+    Target::AccessToken,
+    Target::LightweightAccessToken,
+    Target::UserInfo,
+    Target::TokenResponse,
+    Target::Introspection,
+];
+const TOKENS: &[Target] = &[
+    Target::IdToken,
+    Target::AccessToken,
+    Target::LightweightAccessToken,
+    Target::Introspection,
+];
+const ACCESS: &[Target] = &[
+    Target::AccessToken,
+    Target::LightweightAccessToken,
+    Target::Introspection,
+];
 
 /// All that a mapper may look at.
 pub struct Facts<'a> {
@@ -43,12 +112,24 @@ pub struct Facts<'a> {
     pub subject: &'a Subject,
     /// Notes of the user session; for a service account, those of the request.
     pub notes: &'a BTreeMap<String, String>,
-    /// The roles the client may see of those the user has.
-    pub roles: &'a [&'a RoleRepresentation],
-    /// clientIds by id, of every client whose roles are among them.
-    pub client_names: &'a HashMap<String, String>,
+    /// What mappers' settings call a role, by that name.
+    pub named_roles: &'a HashMap<String, RoleName>,
     pub acr: &'a str,
+    /// Methods of the login (RFC 8176).
+    pub amr: &'a [String],
     pub nonce: Option<&'a str>,
+    pub session_id: Option<&'a str>,
+    /// The `claims` parameter of the authorization request.
+    pub requested: Option<&'a ClaimsRequest>,
+    pub target: Target,
+}
+
+/// A role as tokens name it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RoleName {
+    /// The clientId; None for a role of the realm.
+    pub client: Option<String>,
+    pub name: String,
 }
 
 /// Claims as they come together.
@@ -56,129 +137,55 @@ pub struct Facts<'a> {
 pub struct Claims {
     pub values: Map<String, Value>,
     pub audience: Vec<String>,
+    /// The roles that the client may see of those the user has, by name; mappers add to them and rename
+    /// them before others write them down.
+    roles: Vec<RoleName>,
 }
-
-/// A kind of mapper.
-struct Kind {
-    id: &'static str,
-    targets: &'static [Target],
-    /// Whether a mapper without the switches for a target fills it; older exports have none.
-    by_default: bool,
-    apply: fn(&Mapper<'_>, &Facts<'_>, &mut Claims),
-}
-
-const EVERYWHERE: &[Target] = &[Target::AccessToken, Target::IdToken, Target::UserInfo];
-const TOKENS: &[Target] = &[Target::AccessToken, Target::IdToken];
-const ACCESS: &[Target] = &[Target::AccessToken];
-
-const MAPPERS: &[Kind] = &[
-    kind(
-        "oidc-usermodel-property-mapper",
-        EVERYWHERE,
-        false,
-        user_property::apply,
-    ),
-    kind(
-        "oidc-usermodel-attribute-mapper",
-        EVERYWHERE,
-        false,
-        user_attribute::apply,
-    ),
-    kind(
-        "oidc-usermodel-realm-role-mapper",
-        EVERYWHERE,
-        false,
-        roles::realm,
-    ),
-    kind(
-        "oidc-usermodel-client-role-mapper",
-        EVERYWHERE,
-        false,
-        roles::client,
-    ),
-    kind("oidc-full-name-mapper", EVERYWHERE, false, full_name::apply),
-    kind("oidc-address-mapper", EVERYWHERE, false, address::apply),
-    kind("oidc-audience-mapper", TOKENS, false, audience::apply),
-    kind(
-        "oidc-audience-resolve-mapper",
-        ACCESS,
-        true,
-        audience_resolve::apply,
-    ),
-    kind(
-        "oidc-allowed-origins-mapper",
-        ACCESS,
-        true,
-        allowed_origins::apply,
-    ),
-    kind("oidc-acr-mapper", TOKENS, true, acr::apply),
-    kind("oidc-sub-mapper", ACCESS, true, sub::apply),
-    kind(
-        "oidc-usersessionmodel-note-mapper",
-        EVERYWHERE,
-        false,
-        session_note::apply,
-    ),
-    kind(
-        "oidc-hardcoded-claim-mapper",
-        EVERYWHERE,
-        false,
-        hardcoded_claim::apply,
-    ),
-    kind(
-        "oidc-group-membership-mapper",
-        EVERYWHERE,
-        false,
-        group_membership::apply,
-    ),
-    kind(
-        "oidc-nonce-backwards-compatible-mapper",
-        ACCESS,
-        true,
-        nonce::apply,
-    ),
-];
 
 /// Claims that belong to the server, whatever a mapper is named.
-const RESERVED: [&str; 11] = [
-    "exp", "iat", "jti", "iss", "typ", "azp", "sid", "nonce", "at_hash", "scope", "cnf",
+const RESERVED: [&str; 13] = [
+    "exp", "iat", "nbf", "jti", "iss", "typ", "azp", "sid", "nonce", "at_hash", "c_hash", "scope",
+    "cnf",
 ];
 
-const fn kind(
-    id: &'static str,
-    targets: &'static [Target],
-    by_default: bool,
-    apply: fn(&Mapper<'_>, &Facts<'_>, &mut Claims),
-) -> Kind {
-    Kind {
-        id,
-        targets,
-        by_default,
-        apply,
-    }
-}
-
-/// Runs the mappers that fill `target`.
+/// Runs the mappers that fill `facts.target`, in the order of their priorities.
 pub fn map<'a>(
     mappers: impl IntoIterator<Item = &'a ProtocolMapperRepresentation>,
-    target: Target,
+    roles: &[RoleName],
     facts: &Facts<'_>,
 ) -> Claims {
-    let mut claims = Claims::default();
-    for representation in mappers {
-        let id = representation
-            .protocol_mapper
-            .as_deref()
-            .unwrap_or_default();
-        let Some(kind) = MAPPERS.iter().find(|kind| kind.id == id) else {
-            continue;
-        };
-        let mapper = Mapper(representation);
-        if kind.targets.contains(&target) && mapper.fills(target, kind.by_default) {
-            (kind.apply)(&mapper, facts, &mut claims);
-        }
+    let mut chosen: Vec<(&MapperType, Mapper<'a>)> = mappers
+        .into_iter()
+        .filter_map(|representation| {
+            let id = representation.protocol_mapper.as_deref()?;
+            let kind = MAPPERS.iter().find(|kind| kind.id == id)?;
+            let mapper = Mapper(representation);
+            mapper.fills(kind, facts.target).then_some((*kind, mapper))
+        })
+        .collect();
+    chosen.sort_by_key(|(kind, _)| kind.priority);
+    let mut claims = Claims {
+        roles: roles.to_vec(),
+        ..Claims::default()
+    };
+    for (kind, mapper) in chosen {
+        (kind.apply)(&mapper, facts, &mut claims);
     }
     claims
+}
+
+/// What the settings of these mappers call roles.
+pub(crate) fn role_settings<'a>(
+    mappers: impl IntoIterator<Item = &'a ProtocolMapperRepresentation>,
+) -> Vec<&'a str> {
+    mappers
+        .into_iter()
+        .filter(|mapper| {
+            let id = mapper.protocol_mapper.as_deref();
+            id == Some(hardcoded_role::TYPE.id) || id == Some(role_name::TYPE.id)
+        })
+        .filter_map(|mapper| Mapper(mapper).config("role"))
+        .collect()
 }
 
 /// A mapper's settings.
@@ -198,15 +205,20 @@ impl<'a> Mapper<'a> {
         self.config(name) == Some("true")
     }
 
-    fn fills(&self, target: Target, by_default: bool) -> bool {
-        let switch = match target {
-            Target::AccessToken => "access.token.claim",
-            Target::IdToken => "id.token.claim",
-            Target::UserInfo => "userinfo.token.claim",
-        };
-        match self.config(switch) {
-            Some(value) => value == "true",
-            None => by_default && target != Target::UserInfo,
+    fn fills(&self, kind: &MapperType, target: Target) -> bool {
+        if !kind.targets.contains(&target) {
+            return false;
+        }
+        if kind.always {
+            return true;
+        }
+        match (self.config(target.switch()), target) {
+            (Some(value), _) => value == "true",
+            // As exports from before the switch existed mean it.
+            (None, Target::UserInfo) => self.is_on(Target::IdToken.switch()),
+            (None, Target::Introspection) => true,
+            (None, Target::LightweightAccessToken | Target::TokenResponse) => false,
+            (None, Target::AccessToken | Target::IdToken) => kind.by_default,
         }
     }
 
@@ -259,12 +271,19 @@ impl Claims {
             self.audience.push(name.to_owned());
         }
     }
+
+    fn add_role(&mut self, role: RoleName) {
+        if !self.roles.contains(&role) {
+            self.roles.push(role);
+        }
+    }
 }
 
 /// The text in a JSON type; None when it is not of that type.
 fn typed(text: &str, label: Option<&str>) -> Option<Value> {
     match label.unwrap_or("String") {
-        "long" | "int" => text.trim().parse::<i64>().ok().map(Value::from),
+        "long" => text.trim().parse::<i64>().ok().map(Value::from),
+        "int" => text.trim().parse::<i32>().ok().map(Value::from),
         "boolean" => Some(Value::from(text.trim().eq_ignore_ascii_case("true"))),
         "JSON" => serde_json::from_str(text).ok(),
         _ => Some(Value::from(text)),

@@ -4,9 +4,36 @@ use std::collections::BTreeSet;
 
 use realmkeep_representations::UserRepresentation;
 
-use super::{Claims, Facts, Mapper};
+use super::mapper_type::{MULTIVALUED, MapperType, Property};
+use super::{Claims, EVERYWHERE, Facts, Mapper};
 
-pub(super) fn apply(mapper: &Mapper<'_>, facts: &Facts<'_>, claims: &mut Claims) {
+pub(super) const TYPE: MapperType = MapperType {
+    named: true,
+    own: &[Property::text(
+        "user.attribute",
+        "usermodel.attr.label",
+        "Name of the user's attribute.",
+    )
+    .of_kind("UserProfileAttributeList")],
+    after: &[
+        MULTIVALUED,
+        Property::text(
+            "aggregate.attrs",
+            "aggregate.attrs.label",
+            "Whether values of the user's groups are added to the user's own.",
+        )
+        .of_kind("boolean"),
+    ],
+    ..MapperType::new(
+        "oidc-usermodel-attribute-mapper",
+        "User Attribute",
+        "Puts an attribute of the user into a claim.",
+        EVERYWHERE,
+        apply,
+    )
+};
+
+fn apply(mapper: &Mapper<'_>, facts: &Facts<'_>, claims: &mut Claims) {
     let Some(attribute) = mapper.config("user.attribute") else {
         return;
     };

@@ -1,9 +1,26 @@
 //! Properties of the user that are no attributes.
 
+use super::mapper_type::{MapperType, Property};
 use super::user_attribute::values;
-use super::{Claims, Facts, Mapper};
+use super::{Claims, EVERYWHERE, Facts, Mapper};
 
-pub(super) fn apply(mapper: &Mapper<'_>, facts: &Facts<'_>, claims: &mut Claims) {
+pub(super) const TYPE: MapperType = MapperType {
+    named: true,
+    own: &[Property::text(
+        "user.attribute",
+        "usermodel.prop.label",
+        "Name of the property: id, username, email, emailVerified, firstName, lastName, enabled.",
+    )],
+    ..MapperType::new(
+        "oidc-usermodel-property-mapper",
+        "User Property",
+        "Puts a built-in property of the user into a claim.",
+        EVERYWHERE,
+        apply,
+    )
+};
+
+fn apply(mapper: &Mapper<'_>, facts: &Facts<'_>, claims: &mut Claims) {
     let user = &facts.subject.user;
     let text = match mapper.config("user.attribute").unwrap_or_default() {
         "id" => user.id.clone(),

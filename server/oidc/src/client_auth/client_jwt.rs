@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use realmkeep_jose::validate::{Audience, Checks};
-use realmkeep_jose::{JwkSet, KeySet, UnverifiedJwt, VerifyingKey, verify};
+use realmkeep_jose::{JwkSet, KeySet, UnverifiedJwt, Verified, VerifyingKey, verify};
 use realmkeep_store::Client;
 
 use super::federated_jwt::{check_type, claim_failure, once};
 use super::presented::{Assertion, Presented};
-use super::{AssertionDetails, Authenticated, attribute, refused};
+use super::{AssertionDetails, Authenticated, attribute, certificate, refused};
 use crate::context::Context;
 use crate::error::OAuthError;
 
@@ -42,27 +42,57 @@ pub(super) async fn authenticate(
             ));
         }
     };
-    let own_id = client
-        .representation
-        .client_id
-        .as_deref()
-        .unwrap_or_default();
-    if jwt.unverified_sub() != Some(own_id) || jwt.unverified_iss() != Some(own_id) {
-        return Err(refused(
-            "`iss` and `sub` of client_assertion are not both the client's clientId",
-        ));
+    check_owner(jwt, &client)?;
+    if jwt.unverified_algorithm().is_symmetric() {
+        return Err(OAuthError::invalid_assertion("Invalid signature algorithm")
+            .because("client_assertion is not signed with an asymmetric algorithm"));
     }
-    let pinned = attribute(&client, "token.endpoint.auth.signing.alg")
+    check_algorithm(jwt, &client)?;
+    let key = key(context, &client, jwt).await?;
+    let verified = verify(jwt, &key).map_err(|e| refused(format!("client_assertion: {e}")))?;
+    let assertion = check_claims(context, &client, &verified).await?;
+    Ok(Authenticated {
+        client,
+        method: ID,
+        assertion: Some(assertion),
+        basic_realm: None,
+    })
+}
+
+/// The assertion has to be by the client about itself.
+pub(super) fn check_owner(jwt: &UnverifiedJwt, client: &Client) -> Result<(), OAuthError> {
+    let own_id = client.representation.client_id.as_deref();
+    let own_id = own_id.unwrap_or_default();
+    if jwt.unverified_sub() == Some(own_id) && jwt.unverified_iss() == Some(own_id) {
+        return Ok(());
+    }
+    Err(refused(
+        "`iss` and `sub` of client_assertion are not both the client's clientId",
+    ))
+}
+
+/// The algorithm that the client is bound to, if it is.
+pub(super) fn check_algorithm(jwt: &UnverifiedJwt, client: &Client) -> Result<(), OAuthError> {
+    let pinned = attribute(client, "token.endpoint.auth.signing.alg")
         .filter(|algorithm| *algorithm != "any");
     if pinned.is_some_and(|algorithm| algorithm != jwt.unverified_algorithm().as_str()) {
         return Err(OAuthError::invalid_assertion("Invalid signature algorithm")
             .because("client_assertion is not signed with the algorithm the client is bound to"));
     }
-    let key = key(context, &client, jwt).await?;
-    let verified = verify(jwt, &key).map_err(|e| refused(format!("client_assertion: {e}")))?;
+    Ok(())
+}
+
+/// Type, audience (RFC 10070), times, and that it comes once.
+pub(super) async fn check_claims(
+    context: &Context,
+    client: &Client,
+    verified: &Verified,
+) -> Result<AssertionDetails, OAuthError> {
+    let own_id = client.representation.client_id.as_deref();
+    let own_id = own_id.unwrap_or_default();
     check_type(verified.typ())?;
     let audience = [context.issuer.clone()];
-    let max_lifetime = attribute(&client, "token.endpoint.auth.signing.max.exp")
+    let max_lifetime = attribute(client, "token.endpoint.auth.signing.max.exp")
         .and_then(|seconds| seconds.parse().ok())
         .filter(|seconds| *seconds > 0)
         .unwrap_or(MAX_LIFETIME);
@@ -74,22 +104,16 @@ pub(super) async fn authenticate(
         max_lifetime: Some(max_lifetime),
         ..Checks::new(context.now)
     };
-    checks.check(&verified).map_err(claim_failure)?;
-    once(context, own_id, &verified, LEEWAY).await?;
-    let assertion = AssertionDetails {
+    checks.check(verified).map_err(claim_failure)?;
+    once(context, own_id, verified, LEEWAY).await?;
+    Ok(AssertionDetails {
         id: verified.jti().map(str::to_owned),
         issuer: own_id.to_owned(),
         subject: own_id.to_owned(),
-    };
-    Ok(Authenticated {
-        client,
-        method: ID,
-        assertion: Some(assertion),
-        basic_realm: None,
     })
 }
 
-async fn key(
+pub(crate) async fn key(
     context: &Context,
     client: &Client,
     jwt: &UnverifiedJwt,
@@ -115,10 +139,13 @@ async fn key(
             .cloned()
             .map_err(|e| refused(format!("the client's keys: {e}")));
     }
-    let reason = if attribute(client, "jwt.credential.certificate").is_some() {
-        "keys in certificates (jwt.credential.certificate) are not supported yet; set use.jwks.url or use.jwks.string"
-    } else {
-        "the client has no keys; set use.jwks.url and jwks.url, or use.jwks.string and jwks.string"
-    };
-    Err(refused(reason))
+    if let Some(text) = attribute(client, "jwt.credential.certificate") {
+        return certificate::of_certificate(text).map_err(refused);
+    }
+    if let Some(text) = attribute(client, "jwt.credential.public.key") {
+        return certificate::of_public_key(text).map_err(refused);
+    }
+    Err(refused(
+        "the client has no keys; upload its certificate (jwt.credential.certificate), or set use.jwks.url and jwks.url, or use.jwks.string and jwks.string",
+    ))
 }

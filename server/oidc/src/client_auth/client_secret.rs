@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use realmkeep_store::Client;
-use subtle::ConstantTimeEq;
 
 use super::presented::Presented;
-use super::{Authenticated, refused};
+use super::{Authenticated, refused, secrets};
+use crate::context::Context;
 use crate::error::OAuthError;
 
 pub(super) const ID: &str = "client-secret";
 
 pub(super) fn authenticate(
+    context: &Context,
     presented: &Presented,
     client: Arc<Client>,
 ) -> Result<Authenticated, OAuthError> {
@@ -24,13 +25,8 @@ pub(super) fn authenticate(
         .secret
         .as_ref()
         .ok_or_else(|| refused("no client secret was sent"))?;
-    let expected = client
-        .representation
-        .secret
-        .as_ref()
-        .filter(|secret| !secret.expose().is_empty())
-        .ok_or_else(|| refused("the client has no secret; give it one or another authenticator"))?;
-    if !bool::from(sent.expose().as_bytes().ct_eq(expected.expose().as_bytes())) {
+    let live = secrets::live(&client, context.now).map_err(refused)?;
+    if !secrets::contains(&live, sent) {
         return Err(refused("the client secret is wrong"));
     }
     Ok(Authenticated {

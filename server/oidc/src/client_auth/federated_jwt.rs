@@ -14,8 +14,8 @@ use realmkeep_store::single_use::Space;
 use realmkeep_store::{Client, Realm};
 use realmkeep_workload_identity::RemoteKeys;
 
-use super::presented::{Assertion, Presented};
-use super::{AssertionDetails, Authenticated, attribute, enabled_client};
+use super::presented::{Assertion, Presented, bad_algorithm};
+use super::{AssertionDetails, Authenticated, assertion_condition, attribute, enabled_client};
 use crate::context::Context;
 use crate::error::OAuthError;
 
@@ -34,6 +34,7 @@ const TYPES: [&str; 3] = ["JWT", "JOSE", "client-authentication+jwt"];
 
 /// What an identity provider allows its assertions.
 struct Provider<'a> {
+    representation: &'a IdentityProviderRepresentation,
     alias: &'a str,
     issuer: &'a str,
     keys: RemoteKeys,
@@ -59,6 +60,10 @@ pub(super) async fn authenticate(
     let Some(provider) = provider(&context.realm, &context.services.remote_keys, issuer)? else {
         return Ok(None);
     };
+    // A provider's keys are public: none of them is a shared secret.
+    if assertion.is_symmetric() {
+        return Err(bad_algorithm());
+    }
     // The signature comes before the client is looked up: only who holds the provider's key learns
     // what subjects are known, or makes us search.
     let key = provider
@@ -71,7 +76,8 @@ pub(super) async fn authenticate(
         .sub()
         .filter(|subject| !subject.is_empty())
         .ok_or_else(|| unproven("client_assertion has no `sub`"))?;
-    let client = client_of(context, &provider, subject).await?;
+    let given = presented.client_id.as_deref();
+    let client = client_of(context, provider.alias, subject, given).await?;
     let own_id = client
         .representation
         .client_id
@@ -98,6 +104,7 @@ pub(super) async fn authenticate(
         ..Checks::new(context.now)
     };
     checks.check(&verified).map_err(claim_failure)?;
+    assertion_condition::check(provider.representation, &verified)?;
     if provider.single_use {
         once(context, provider.issuer, &verified, provider.leeway).await?;
     }
@@ -140,6 +147,7 @@ fn provider<'a>(
     let own_issuer = issuer_of(found).unwrap_or_default();
     if found.provider_id.as_deref() == Some("kubernetes") {
         return Ok(Some(Provider {
+            representation: found,
             alias,
             issuer: own_issuer,
             keys: keys.of_cluster(own_issuer),
@@ -165,6 +173,7 @@ fn provider<'a>(
         _ => keys.of_issuer(own_issuer),
     };
     Ok(Some(Provider {
+        representation: found,
         alias,
         issuer: own_issuer,
         keys,
@@ -188,7 +197,10 @@ fn issuer_of(provider: &IdentityProviderRepresentation) -> Option<&str> {
     }
 }
 
-fn config<'a>(provider: &'a IdentityProviderRepresentation, name: &str) -> Option<&'a str> {
+pub(super) fn config<'a>(
+    provider: &'a IdentityProviderRepresentation,
+    name: &str,
+) -> Option<&'a str> {
     provider
         .config
         .as_ref()?
@@ -197,31 +209,34 @@ fn config<'a>(provider: &'a IdentityProviderRepresentation, name: &str) -> Optio
         .filter(|value| !value.is_empty())
 }
 
-/// The one client that is bound to this subject of this provider.
-async fn client_of(
+/// The client that is bound to this subject of this provider; of several, the one that is named.
+pub(super) async fn client_of(
     context: &Context,
-    provider: &Provider<'_>,
+    alias: &str,
     subject: &str,
+    named: Option<&str>,
 ) -> Result<Arc<Client>, OAuthError> {
     let found = context
         .services
         .store
-        .federated_clients(&context.realm, provider.alias, subject)
+        .federated_clients(&context.realm, alias, subject)
         .await?;
     let client_id = match found.as_slice() {
         [one] => one,
         [] => {
             return Err(OAuthError::invalid_client().because(format!(
-                "no client has {FEDERATED_ISSUER}={} and the assertion's subject as {FEDERATED_SUBJECT}",
-                provider.alias
+                "no client has {FEDERATED_ISSUER}={alias} and the assertion's subject as {FEDERATED_SUBJECT}"
             )));
         }
-        several => {
-            return Err(unproven(format!(
-                "several clients are bound to the assertion's subject: {}; keep one",
-                several.join(", ")
-            )));
-        }
+        several => match several.iter().find(|id| Some(id.as_str()) == named) {
+            Some(one) => one,
+            None => {
+                return Err(unproven(format!(
+                    "several clients are bound to the assertion's subject: {}; name one of them as client_id",
+                    several.join(", ")
+                )));
+            }
+        },
     };
     let client = enabled_client(context, client_id)
         .await
@@ -233,7 +248,7 @@ async fn client_of(
         })?;
     let bound = client.representation.client_authenticator_type.as_deref() == Some(ID)
         && client.representation.public_client != Some(true)
-        && attribute(&client, FEDERATED_ISSUER) == Some(provider.alias)
+        && attribute(&client, FEDERATED_ISSUER) == Some(alias)
         && attribute(&client, FEDERATED_SUBJECT) == Some(subject);
     if !bound {
         return Err(unproven(format!(
@@ -304,7 +319,7 @@ pub(super) fn claim_failure(error: ClaimError) -> OAuthError {
 }
 
 /// A client or provider that is not found, and a signature that is not good, look alike outside.
-fn unproven(reason: impl Into<String>) -> OAuthError {
+pub(super) fn unproven(reason: impl Into<String>) -> OAuthError {
     OAuthError::invalid_client()
         .event("invalid_client_credentials")
         .because(reason)

@@ -3,11 +3,17 @@
 //! The client says who it is; its own settings say how it has to prove it. A proof of another kind
 //! is refused, however good it is.
 
+mod assertion_condition;
+mod certificate;
 mod client_jwt;
 mod client_secret;
+mod client_secret_jwt;
+mod client_x509;
 mod federated_jwt;
+mod federated_spiffe;
 mod presented;
 mod public;
+mod secrets;
 
 use std::sync::Arc;
 
@@ -18,13 +24,17 @@ use crate::context::Context;
 use crate::error::OAuthError;
 use crate::form::Form;
 
-use presented::Presented;
+use presented::{Assertion, Presented};
+
+pub(crate) use client_jwt::key as client_key;
 
 /// Names of the methods that work, as metadata lists them (RFC 8414 section 2).
-pub const METHODS: [&str; 4] = [
+pub const METHODS: [&str; 6] = [
     "private_key_jwt",
     "client_secret_basic",
     "client_secret_post",
+    "tls_client_auth",
+    "client_secret_jwt",
     "none",
 ];
 
@@ -72,6 +82,11 @@ pub async fn authenticate(
 
 async fn prove(context: &Context, presented: &Presented) -> Result<Authenticated, OAuthError> {
     if let Some(assertion) = &presented.assertion
+        && assertion.spiffe
+    {
+        return federated_spiffe::authenticate(context, presented, assertion).await;
+    }
+    if let Some(assertion) = &presented.assertion
         && let Some(federated) = federated_jwt::authenticate(context, presented, assertion).await?
     {
         return Ok(federated);
@@ -89,6 +104,14 @@ async fn prove(context: &Context, presented: &Presented) -> Result<Authenticated
     };
     let client = enabled_client(context, &client_id).await?;
     let representation = &client.representation;
+    if presented
+        .assertion
+        .as_ref()
+        .is_some_and(Assertion::is_symmetric)
+        && !client_secret_jwt::is_for(&client)
+    {
+        return Err(presented::bad_algorithm());
+    }
     if representation.bearer_only == Some(true) {
         return Err(refused("a bearer-only client gets no tokens"));
     }
@@ -100,13 +123,15 @@ async fn prove(context: &Context, presented: &Presented) -> Result<Authenticated
         .as_deref()
         .unwrap_or(client_secret::ID);
     match authenticator {
-        client_secret::ID => client_secret::authenticate(presented, client),
+        client_secret::ID => client_secret::authenticate(context, presented, client),
+        client_secret_jwt::ID => client_secret_jwt::authenticate(context, presented, client).await,
+        client_x509::ID => client_x509::authenticate(context, presented, client),
         client_jwt::ID => client_jwt::authenticate(context, presented, client).await,
         federated_jwt::ID => Err(OAuthError::invalid_client()
             .event("invalid_client_credentials")
             .because("the client authenticates with an assertion of a registered identity provider, and none was sent, or of another issuer")),
         other => Err(refused(format!(
-            "clientAuthenticatorType {other} is not supported yet; choose client-secret, client-jwt or federated-jwt"
+            "clientAuthenticatorType {other} is not supported yet; choose client-secret, client-secret-jwt, client-jwt, client-x509 or federated-jwt"
         ))),
     }
 }

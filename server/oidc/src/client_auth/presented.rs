@@ -27,6 +27,15 @@ pub(super) struct Presented {
 #[derive(Debug)]
 pub(super) struct Assertion {
     pub(super) jwt: UnverifiedJwt,
+    /// It is a JWT-SVID.
+    pub(super) spiffe: bool,
+}
+
+impl Assertion {
+    /// Whether it says that it is signed with a shared secret.
+    pub(super) fn is_symmetric(&self) -> bool {
+        self.jwt.unverified_algorithm().is_symmetric()
+    }
 }
 
 impl Presented {
@@ -133,21 +142,16 @@ fn assertion(form: &Form) -> Result<Option<Assertion>, OAuthError> {
             ));
         }
     };
-    match kind {
-        JWT_BEARER => {}
-        JWT_SPIFFE => {
-            return Err(OAuthError::invalid_client().because(
-                "client_assertion_type jwt-spiffe is not supported yet; use jwt-bearer with an identity provider of type oidc or kubernetes",
-            ));
-        }
+    let spiffe = match kind {
+        JWT_BEARER => false,
+        JWT_SPIFFE => true,
         _ => {
             return Err(OAuthError::invalid_client()
-                .because("client_assertion_type is not known; use jwt-bearer"));
+                .because("client_assertion_type is not known; use jwt-bearer or jwt-spiffe"));
         }
-    }
+    };
     match UnverifiedJwt::parse(token) {
-        Ok(jwt) if jwt.unverified_algorithm().is_symmetric() => Err(bad_algorithm()),
-        Ok(jwt) => Ok(Some(Assertion { jwt })),
+        Ok(jwt) => Ok(Some(Assertion { jwt, spiffe })),
         Err(JoseError::UnsupportedAlgorithm(_)) => Err(bad_algorithm()),
         Err(e) => Err(OAuthError::invalid_client()
             .event("invalid_client_credentials")
@@ -155,7 +159,7 @@ fn assertion(form: &Form) -> Result<Option<Assertion>, OAuthError> {
     }
 }
 
-fn bad_algorithm() -> OAuthError {
+pub(super) fn bad_algorithm() -> OAuthError {
     OAuthError::invalid_assertion("Invalid signature algorithm")
         .because("client_assertion is not signed with an asymmetric algorithm that we know")
 }

@@ -1,4 +1,13 @@
-//! What the login form is sent to.
+//! What the forms of a login are sent to.
+
+mod action_token;
+mod address;
+mod profile_form;
+mod qr_code;
+mod run;
+mod show;
+
+pub(crate) use run::{Start, start};
 
 use std::sync::Arc;
 
@@ -7,41 +16,38 @@ use axum::body::Bytes;
 use axum::extract::RawQuery;
 use axum::response::Response;
 use axum::routing::get;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use realmkeep_authn::login_state::{
-    AuthorizationRequest, BROWSER_COOKIE, BrowserId, FormError, FormKeys, open_form,
-};
-use realmkeep_authn::{LoginFailure, Services, verify_password};
+use http::{HeaderMap, StatusCode};
+use realmkeep_authn::Services;
+use realmkeep_authn::flow::{Binding, Submitted};
+use realmkeep_authn::login_state::LoginState;
 use realmkeep_events::EventType;
-use realmkeep_model::redirect_uri;
 use realmkeep_store::Client;
 
-use crate::authorize::{
-    LoggedIn, Shown, alive_session, complete, redirect_entry_root, requested_client, show_form,
-};
-use crate::browser::{Cookies, PageError};
+use crate::authorize::{requested_client, still_allowed};
+use crate::browser::PageError;
 use crate::context::Context;
-use crate::error::chain;
-use crate::form::Form;
 
-/// `…/login-actions/authenticate`.
+use self::address::Opened;
+
+/// `…/login-actions/authenticate`, `…/required-action`, `…/restart` and the flows that a login page
+/// links to.
 pub(crate) fn routes() -> Router<Arc<Services>> {
-    Router::new().route(
-        "/realms/{realm}/login-actions/authenticate",
-        get(show).post(submit),
-    )
+    let path = |name: &str| format!("/realms/{{realm}}/login-actions/{name}");
+    Router::new()
+        .route(&path("authenticate"), get(show).post(submit))
+        .route(&path("required-action"), get(show).post(submit))
+        .route(&path("restart"), get(restart))
+        .route(&path("action-token"), get(action_token::open))
+        .route(&path("registration"), get(register).post(submit))
+        .route(&path("reset-credentials"), get(reset).post(submit))
 }
 
 /// Somebody reloads the page that a sent form led to, or opens its address anew.
 async fn show(context: Context, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let answer = async {
-        let (request, keys, expired) = opened(&context, query.as_deref(), &headers)?;
-        still_allowed(&context, &request).await?;
-        let shown = Shown {
-            notice: expired.then_some("expired-again"),
-            ..Shown::default()
-        };
-        show_form(&context, &headers, request, Some(keys.tab_id), shown).await
+        let opened = Opened::of(&context, query.as_deref(), &headers)?;
+        let client = client_of(&context, &opened.state).await?;
+        run::go_on(&context, &client, opened, &headers, None).await
     };
     finish(&context, answer.await)
 }
@@ -53,166 +59,83 @@ async fn submit(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let answer = authenticate(&context, query.as_deref(), &headers, &body).await;
-    finish(&context, answer)
+    let answer = async {
+        let opened = Opened::of(&context, query.as_deref(), &headers)?;
+        let client = client_of(&context, &opened.state).await?;
+        let form = Submitted::parse(&body).ok_or_else(|| {
+            PageError::bad_request("page-parameter-invalid", "invalid_request").about("the form")
+        })?;
+        run::go_on(&context, &client, opened, &headers, Some(&form)).await
+    };
+    finish(&context, answer.await)
 }
 
-async fn authenticate(
+/// The client as it is now. What only does required actions hands nothing out, so it needs no
+/// address to hand it out to.
+async fn client_of(context: &Context, state: &LoginState) -> Result<Arc<Client>, PageError> {
+    if state
+        .progress
+        .notes
+        .contains_key(action_token::ACTIONS_ONLY)
+    {
+        requested_client(context, Some(&state.request.client_id)).await
+    } else {
+        still_allowed(context, &state.request).await
+    }
+}
+
+/// Somebody starts over, maybe as somebody else.
+async fn restart(context: Context, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    begin(&context, query.as_deref(), &headers, Binding::Browser).await
+}
+
+async fn register(context: Context, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    if context.realm.settings.registration_allowed != Some(true) {
+        let error =
+            PageError::bad_request("registrationNotAllowedMessage", "registration_disabled");
+        return finish(&context, Err(error));
+    }
+    begin(&context, query.as_deref(), &headers, Binding::Registration).await
+}
+
+async fn reset(context: Context, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    if context.realm.settings.reset_password_allowed != Some(true) {
+        let error = PageError::bad_request("resetCredentialNotAllowedMessage", "not_allowed");
+        return finish(&context, Err(error));
+    }
+    begin(
+        &context,
+        query.as_deref(),
+        &headers,
+        Binding::ResetCredentials,
+    )
+    .await
+}
+
+/// Begins the flow for the request behind a page's address.
+async fn begin(
     context: &Context,
     query: Option<&str>,
     headers: &HeaderMap,
-    body: &Bytes,
-) -> Result<Response, PageError> {
-    let (request, keys, expired) = opened(context, query, headers)?;
-    let client = still_allowed(context, &request).await?;
-    let tab = Some(keys.tab_id.clone());
-    if expired {
-        let shown = Shown {
-            notice: Some("expired-again"),
-            ..Shown::default()
+    binding: Binding,
+) -> Response {
+    let answer = async {
+        let opened = Opened::of(context, query, headers)?;
+        let request = opened.state.request;
+        let client = still_allowed(context, &request).await?;
+        if binding == Binding::Browser {
+            let event = context.event(EventType::RestartAuthentication);
+            context.emit(&event.client(&request.client_id));
+        }
+        let how = Start {
+            binding,
+            tab_id: Some(opened.keys.tab_id),
+            status: StatusCode::FOUND,
+            ..Start::default()
         };
-        return show_form(context, headers, request, tab, shown).await;
-    }
-    let form = Form::from_body(headers, body).map_err(|_| {
-        PageError::bad_request("page-parameter-invalid", "invalid_request").about("the form")
-    })?;
-    let before = alive_session(context, headers).await?;
-
-    // Who was asked to prove again who they are is the only one who may.
-    let again = match &request.reauthenticate {
-        None => None,
-        Some(id) => match before.as_ref().filter(|found| found.session.id == *id) {
-            Some(found) => found.subject.user.username.clone(),
-            None => {
-                let shown = Shown {
-                    notice: Some("expired-again"),
-                    ..Shown::default()
-                };
-                return show_form(context, headers, request, tab, shown).await;
-            }
-        },
+        start(context, &client, request, headers, how).await
     };
-    let username = again
-        .as_deref()
-        .or_else(|| form.value("username"))
-        .unwrap_or_default();
-    let password = form.value("password").unwrap_or_default();
-    let remember_me =
-        context.realm.settings.remember_me == Some(true) && form.value("rememberMe").is_some();
-
-    match verify_password(&context.services, &context.realm, username, password).await {
-        Ok(subject) => {
-            let done = LoggedIn::Now {
-                subject,
-                remember_me,
-                form: keys,
-                before,
-            };
-            let status = StatusCode::SEE_OTHER;
-            complete(context, &client, request, done, headers, status).await
-        }
-        Err(LoginFailure::Refused { reason, user_id }) => {
-            let mut event = context
-                .event(EventType::Login)
-                .client(&request.client_id)
-                .detail("username", shortened(username))
-                .detail("redirect_uri", request.redirect_uri.as_str());
-            if let Some(user_id) = &user_id {
-                event = event.user(user_id);
-            }
-            context.emit(&event.failed(reason.code()));
-            let shown = Shown {
-                error: Some("login-failed"),
-                username: Some(username),
-                remember_me,
-                ..Shown::default()
-            };
-            show_form(context, headers, request, tab, shown).await
-        }
-        Err(LoginFailure::Overloaded) => {
-            let shown = Shown {
-                error: Some("overloaded"),
-                username: Some(username),
-                remember_me,
-                ..Shown::default()
-            };
-            let mut response = show_form(context, headers, request, tab, shown).await?;
-            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
-            Ok(response)
-        }
-        Err(failure) => {
-            tracing::error!(cause = chain(&failure), "a login could not be decided");
-            Err(PageError {
-                status: StatusCode::INTERNAL_SERVER_ERROR,
-                message: "page-internal",
-                argument: None,
-                event: None,
-            })
-        }
-    }
-}
-
-/// The request behind the form's address, and whether the form was open for too long.
-fn opened(
-    context: &Context,
-    query: Option<&str>,
-    headers: &HeaderMap,
-) -> Result<(AuthorizationRequest, FormKeys, bool), PageError> {
-    let lost = || PageError::bad_request("page-state-lost", "invalid_code");
-    let query = Form::parse(query.unwrap_or_default().as_bytes()).map_err(|_| lost())?;
-    let part = |name: &str| query.value(name).unwrap_or_default().to_owned();
-    let keys = FormKeys {
-        session_code: part("session_code"),
-        execution: part("execution"),
-        client_id: part("client_id"),
-        tab_id: part("tab_id"),
-        client_data: part("client_data"),
-    };
-    let cookies = Cookies::of(headers);
-    let mut browsers = cookies
-        .all(BROWSER_COOKIE)
-        .filter_map(|value| BrowserId::open(&context.services, &context.realm, value))
-        .peekable();
-    if browsers.peek().is_none() {
-        return Err(PageError::bad_request(
-            "page-cookies-missing",
-            "cookie_not_found",
-        ));
-    }
-    for browser in browsers {
-        match open_form(&context.services, &context.realm, &browser, &keys) {
-            Ok(state) => return Ok((state.request, keys, false)),
-            Err(FormError::Expired(request)) => return Ok((*request, keys, true)),
-            Err(FormError::NotOurs) => {}
-        }
-    }
-    Err(lost())
-}
-
-/// The client may have been changed while the form was open.
-async fn still_allowed(
-    context: &Context,
-    request: &AuthorizationRequest,
-) -> Result<Arc<Client>, PageError> {
-    let client = requested_client(context, Some(&request.client_id)).await?;
-    let representation = &client.representation;
-    let root = redirect_entry_root(context, representation);
-    let registered = representation
-        .redirect_uris
-        .iter()
-        .flatten()
-        .map(String::as_str);
-    let allowed = redirect_uri::allowed(&request.redirect_uri, registered, root.as_deref());
-    if allowed.is_none() || representation.standard_flow_enabled == Some(false) {
-        return Err(PageError::bad_request(
-            "page-redirect-uri",
-            "invalid_redirect_uri",
-        ));
-    }
-    Ok(client)
+    finish(context, answer.await)
 }
 
 fn finish(context: &Context, answer: Result<Response, PageError>) -> Response {
@@ -222,9 +145,4 @@ fn finish(context: &Context, answer: Result<Response, PageError>) -> Response {
         }
         error.into_response(context)
     })
-}
-
-/// What people type into the username field may be anything, even a password.
-fn shortened(username: &str) -> String {
-    username.chars().take(64).collect()
 }

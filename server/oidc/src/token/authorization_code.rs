@@ -1,27 +1,24 @@
 //! A code from the authorization endpoint becomes tokens (RFC 6749 section 4.1.3, RFC 7636).
 
-use std::sync::Arc;
-
-use realmkeep_authn::code::{CodeRecord, Redeemed, UsedCode, redeem_code};
+use realmkeep_authn::code::{Redeemed, UsedCode, redeem_code};
 use realmkeep_events::Event;
 use realmkeep_jose::{base64url, sha256};
-use realmkeep_store::{Batch, Client, Store};
+use realmkeep_store::{Batch, Store};
 use subtle::ConstantTimeEq;
 
+use super::{TokenRequest, offline};
 use crate::context::Context;
 use crate::error::OAuthError;
-use crate::form::Form;
-use crate::issue::{self, Grant, GrantKind, TokenResponse};
+use crate::issue::{self, Extras, Grant, GrantKind, Place, TokenResponse};
 use crate::scopes::Scopes;
 
 pub(super) const NAME: &str = "authorization_code";
 
 pub(super) async fn redeem(
-    context: &Context,
-    client: &Arc<Client>,
-    form: &Form,
+    request: &TokenRequest<'_>,
     event: &mut Event,
 ) -> Result<TokenResponse, OAuthError> {
+    let (context, client, form) = (request.context, request.client, request.form);
     let code = form
         .value("code")
         .ok_or_else(|| OAuthError::invalid_request("Missing parameter: code"))?;
@@ -46,7 +43,17 @@ pub(super) async fn redeem(
             OAuthError::invalid_grant("Incorrect redirect_uri").event("invalid_redirect_uri")
         );
     }
-    check_verifier(&record, form.value("code_verifier"))?;
+    check_verifier(
+        record.code_challenge.as_deref(),
+        record.code_challenge_method.as_deref(),
+        form.value("code_verifier"),
+    )?;
+    if record.dpop_jkt.is_some() && record.dpop_jkt != request.binding.jkt {
+        return Err(OAuthError::invalid_grant(
+            "The code is bound to another DPoP key, or no proof was sent",
+        )
+        .event("invalid_code"));
+    }
     let gone = || {
         OAuthError::invalid_grant("Session not active")
             .event("user_session_not_found")
@@ -60,23 +67,52 @@ pub(super) async fn redeem(
         .subject(&context.realm, &record.user_id)
         .await?
         .ok_or_else(gone)?;
+    let scopes = Scopes::granted(&context.realm, &client.representation, &record.scope);
+    let offline = if offline::is_requested(&scopes) {
+        offline::check(&context.realm, &client.representation, &subject, &scopes)?;
+        Some(offline::begin(context, &record.user_id, &session.detail))
+    } else {
+        None
+    };
+    let extras = Extras {
+        binding: request.binding.clone(),
+        refresh_session: offline.as_ref(),
+        ..Extras::default()
+    };
     let grant = Grant {
         kind: GrantKind::AuthorizationCode,
         client,
         subject: &subject,
         session: Some(&session),
-        scopes: Scopes::granted(&context.realm, &client.representation, &record.scope),
+        scopes,
         nonce: record.nonce.as_deref(),
+        client_session: Some(&part.detail),
     };
-    issue::prepare(context, grant).await?.sign(part.generation)
+    let prepared = issue::prepare(context, grant).await?.with(extras);
+    if let Some(offline) = &offline {
+        let mut batch = Batch::new();
+        offline::keep(
+            context,
+            &mut batch,
+            offline,
+            &client.representation,
+            &part.detail,
+        )?;
+        store.commit(batch).await?;
+    }
+    prepared.sign(&Place::first())
 }
 
 /// Proof Key for Code Exchange. A verifier without a challenge is refused as well: somebody took the
 /// challenge out of the authorization request (RFC 9700 section 2.1.1).
-fn check_verifier(record: &CodeRecord, verifier: Option<&str>) -> Result<(), OAuthError> {
+pub(super) fn check_verifier(
+    challenge: Option<&str>,
+    method: Option<&str>,
+    verifier: Option<&str>,
+) -> Result<(), OAuthError> {
     let refused =
         |text: &'static str| OAuthError::invalid_grant(text).event("invalid_code_verifier");
-    let (challenge, verifier) = match (&record.code_challenge, verifier) {
+    let (challenge, verifier) = match (challenge, verifier) {
         (None, None) => return Ok(()),
         (None, Some(_)) => {
             return Err(refused(
@@ -95,7 +131,7 @@ fn check_verifier(record: &CodeRecord, verifier: Option<&str>) -> Result<(), OAu
     if !(43..=128).contains(&verifier.len()) || !verifier.bytes().all(unreserved) {
         return Err(refused("PKCE verification failed: Invalid code verifier"));
     }
-    let derived = match record.code_challenge_method.as_deref() {
+    let derived = match method {
         Some("S256") => base64url(sha256(verifier.as_bytes())),
         None | Some("plain") => verifier.to_owned(),
         Some(_) => return Err(refused("PKCE verification failed: Code mismatch")),

@@ -1,15 +1,25 @@
 //! The token endpoint (RFC 6749 section 3.2): one file per grant.
 
 mod authorization_code;
+mod ciba;
 mod client_credentials;
+mod device_code;
+mod jwt_bearer;
+mod offline;
 mod password;
+pub(crate) mod polled;
 pub(crate) mod refresh_token;
+mod token_exchange;
+
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use realmkeep_events::{Event, EventType};
+use realmkeep_store::Client;
 
+use crate::binding::Binding;
 use crate::client_auth::{self, Authenticated};
 use crate::context::Context;
 use crate::cors;
@@ -18,12 +28,18 @@ use crate::form::Form;
 use crate::issue::{TokenResponse, client_id};
 
 /// The grants that work, as metadata lists them.
-pub const GRANTS: [&str; 4] = [
+pub const GRANTS: [&str; 8] = [
     authorization_code::NAME,
     client_credentials::NAME,
     password::NAME,
     refresh_token::NAME,
+    device_code::NAME,
+    token_exchange::NAME,
+    ciba::NAME,
+    jwt_bearer::NAME,
 ];
+/// Parameters of which there may be several, for token exchange (RFC 8693 section 2.1).
+const REPEATED: [&str; 1] = ["audience"];
 
 pub(crate) async fn endpoint(context: Context, headers: HeaderMap, body: Bytes) -> Response {
     let mut event = context.event(EventType::ClientLogin);
@@ -58,6 +74,15 @@ pub(crate) async fn endpoint(context: Context, headers: HeaderMap, body: Bytes) 
     }
 }
 
+/// What a grant works with.
+pub(crate) struct TokenRequest<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) client: &'a Arc<Client>,
+    pub(crate) form: &'a Form,
+    /// The keys that the sender proved to have.
+    pub(crate) binding: Binding,
+}
+
 enum Outcome {
     Tokens(Box<TokenResponse>),
     ForeignOrigin,
@@ -70,14 +95,21 @@ async fn grant(
     event: &mut Event,
     known: &mut Option<Authenticated>,
 ) -> Result<Outcome, OAuthError> {
-    let form = Form::from_body(headers, body)?;
+    let form = Form::from_body_with(headers, body, &REPEATED)?;
     let name = form
         .value("grant_type")
         .ok_or_else(|| OAuthError::invalid_request("Missing form parameter: grant_type"))?;
+    if name != token_exchange::NAME {
+        form.check_unrepeated()?;
+    }
     event.kind = match name {
         authorization_code::NAME => EventType::CodeToToken,
         refresh_token::NAME => EventType::RefreshToken,
         password::NAME => EventType::Login,
+        device_code::NAME => EventType::Oauth2DeviceCodeToToken,
+        token_exchange::NAME => EventType::TokenExchange,
+        ciba::NAME => EventType::AuthreqidToToken,
+        jwt_bearer::NAME => EventType::JwtAuthorizationGrant,
         _ => EventType::ClientLogin,
     };
     event
@@ -89,11 +121,22 @@ async fn grant(
         return Ok(Outcome::ForeignOrigin);
     }
     let client = &authenticated.client;
+    let binding = Binding::of_request(context, headers, "token", &client.representation).await?;
+    let request = TokenRequest {
+        context,
+        client,
+        form: &form,
+        binding,
+    };
     let tokens = match name {
-        authorization_code::NAME => authorization_code::redeem(context, client, &form, event).await,
-        client_credentials::NAME => client_credentials::issue(context, client, &form, event).await,
-        password::NAME => password::login(context, client, &form, event).await,
-        refresh_token::NAME => refresh_token::refresh(context, client, &form, event).await,
+        authorization_code::NAME => authorization_code::redeem(&request, event).await,
+        client_credentials::NAME => client_credentials::issue(&request, event).await,
+        password::NAME => password::login(&request, event).await,
+        refresh_token::NAME => refresh_token::refresh(&request, event).await,
+        device_code::NAME => device_code::redeem(&request, event).await,
+        token_exchange::NAME => token_exchange::exchange(&request, event).await,
+        ciba::NAME => ciba::redeem(&request, event).await,
+        jwt_bearer::NAME => jwt_bearer::redeem(&request, event).await,
         _ => Err(OAuthError::new(
             StatusCode::BAD_REQUEST,
             "unsupported_grant_type",

@@ -1,27 +1,24 @@
 //! Username and password in the request itself (RFC 6749 section 4.3): for administration tools;
 //! new applications use the code flow.
 
-use std::sync::Arc;
-
-use realmkeep_authn::{LoginFailure, random, session, verify_password};
+use realmkeep_authn::flow::Submitted;
+use realmkeep_authn::{LoginFailure, Refusal, direct_grant, random, session};
 use realmkeep_events::Event;
 use realmkeep_store::sessions::{ClientSessionDetail, UserSession, UserSessionDetail};
-use realmkeep_store::{Batch, Client, Store};
 
-use crate::context::Context;
+use super::{TokenRequest, offline};
 use crate::error::{OAuthError, chain};
-use crate::form::Form;
-use crate::issue::{self, Grant, GrantKind, TokenResponse};
+use crate::issue::{self, Extras, Grant, GrantKind, Place, TokenResponse};
+use crate::material::ACR_NOTE;
 use crate::scopes::Scopes;
 
 pub(super) const NAME: &str = "password";
 
 pub(super) async fn login(
-    context: &Context,
-    client: &Arc<Client>,
-    form: &Form,
+    request: &TokenRequest<'_>,
     event: &mut Event,
 ) -> Result<TokenResponse, OAuthError> {
+    let (context, client, form) = (request.context, request.client, request.form);
     let representation = &client.representation;
     if representation.direct_access_grants_enabled != Some(true) {
         return Err(OAuthError::new(
@@ -39,36 +36,48 @@ pub(super) async fn login(
     event
         .details
         .insert("username", username.chars().take(255).collect());
-    let password = form.value("password").unwrap_or_default();
-    let subject = verify_password(&context.services, &context.realm, username, password)
-        .await
-        .map_err(|failure| refused(failure, event))?;
+    let fields = ["username", "password", "totp", "otp"];
+    let given = fields.map(|name| (name, form.value(name).unwrap_or_default()));
+    let proven = direct_grant(
+        &context.services,
+        &context.realm,
+        client,
+        form.value("scope").unwrap_or_default(),
+        &Submitted::of(given),
+        &context.ip,
+    )
+    .await
+    .map_err(|failure| refused(failure, event))?;
+    let subject = proven.subject;
     let user_id = subject.user.id.clone().unwrap_or_default();
     event.user_id = Some(user_id.clone());
-    if subject
-        .user
-        .required_actions
-        .as_ref()
-        .is_some_and(|actions| !actions.is_empty())
-    {
-        return Err(OAuthError::invalid_grant("Account is not fully set up")
-            .event("resolve_required_actions"));
-    }
-    let session = UserSession {
-        id: random::token(18),
-        user_id,
-        started: context.now,
-        last_refresh: context.now,
-        expires: session::expiry(&context.realm, false, context.now, context.now),
-        detail: UserSessionDetail {
-            ip_address: context.ip.clone(),
-            ..UserSessionDetail::default()
-        },
+    let login = UserSessionDetail {
+        ip_address: context.ip.clone(),
+        notes: proven.notes,
+        ..UserSessionDetail::default()
+    };
+    let session = if offline::is_requested(&scopes) {
+        offline::check(&context.realm, representation, &subject, &scopes)?;
+        offline::begin(context, &user_id, &login)
+    } else {
+        UserSession {
+            id: random::token(18),
+            user_id,
+            started: context.now,
+            last_refresh: context.now,
+            expires: session::expiry(&context.realm, false, context.now, context.now),
+            detail: login,
+        }
     };
     event.session_id = Some(session.id.clone());
     let detail = ClientSessionDetail {
         scope: scopes.all(),
+        notes: [(ACR_NOTE.to_owned(), proven.acr)].into(),
         ..ClientSessionDetail::default()
+    };
+    let extras = Extras {
+        binding: request.binding.clone(),
+        ..Extras::default()
     };
     let grant = Grant {
         kind: GrantKind::Password,
@@ -77,19 +86,13 @@ pub(super) async fn login(
         session: Some(&session),
         scopes,
         nonce: None,
+        client_session: Some(&detail),
     };
-    let prepared = issue::prepare(context, grant).await?;
-    let own_id = representation.id.as_deref().unwrap_or_default();
-    let mut batch = Batch::new();
-    batch.push(Store::insert_session(&context.realm.id, &session)?);
-    batch.push(Store::put_client_session(
-        &session.id,
-        own_id,
-        context.now,
-        &detail,
-    )?);
+    let prepared = issue::prepare(context, grant).await?.with(extras);
+    let mut batch = proven.batch;
+    offline::keep(context, &mut batch, &session, representation, &detail)?;
     context.services.store.commit(batch).await?;
-    prepared.sign(0)
+    prepared.sign(&Place::first())
 }
 
 /// One answer for every wrong login; the event has the reason.
@@ -97,7 +100,11 @@ fn refused(failure: LoginFailure, event: &mut Event) -> OAuthError {
     match failure {
         LoginFailure::Refused { reason, user_id } => {
             event.user_id = user_id;
-            OAuthError::invalid_grant("Invalid user credentials")
+            let description = match reason {
+                Refusal::AccountNotSetUp => "Account is not fully set up",
+                _ => "Invalid user credentials",
+            };
+            OAuthError::invalid_grant(description)
                 .event(reason.code())
                 .because(reason.code())
         }

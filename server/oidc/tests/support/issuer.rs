@@ -51,6 +51,7 @@ impl Issuer {
         let app = Router::new()
             .route("/.well-known/openid-configuration", get(discovery))
             .route("/openid/v1/jwks", get(jwks))
+            .route("/bundle", get(bundle))
             .with_state(state.clone());
         let task = tokio::spawn(async move {
             axum::serve(listener, app).await.unwrap();
@@ -109,4 +110,20 @@ async fn discovery(State(state): State<Arc<Shared>>) -> axum::Json<Value> {
 async fn jwks(State(state): State<Arc<Shared>>) -> axum::Json<JwkSet> {
     state.fetches.fetch_add(1, Ordering::Relaxed);
     axum::Json(state.jwks.lock().unwrap().clone())
+}
+
+/// The same keys as the bundle of a SPIFFE trust domain.
+async fn bundle(State(state): State<Arc<Shared>>) -> axum::Json<Value> {
+    state.fetches.fetch_add(1, Ordering::Relaxed);
+    let jwks = state.jwks.lock().unwrap().clone();
+    let keys: Vec<Value> = jwks
+        .keys
+        .into_iter()
+        .map(|mut key| {
+            key.use_ = Some("jwt-svid".to_owned());
+            key.alg = None;
+            json!(key)
+        })
+        .collect();
+    axum::Json(json!({"keys": keys, "spiffe_sequence": 1, "spiffe_refresh_hint": 300}))
 }

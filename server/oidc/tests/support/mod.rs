@@ -30,6 +30,17 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub const REALM: &str = "test";
+/// Stands for what the listener finds out: the connection's client certificate, base64url.
+pub const CERTIFICATE: &str = "x-test-certificate";
+
+async fn certificate(mut request: axum::extract::Request) -> axum::extract::Request {
+    let header = request.headers_mut().remove(CERTIFICATE);
+    if let Some(der) = header.and_then(realmkeep_jose::from_base64url) {
+        let found = realmkeep_oidc::mtls::ClientCertificate::new(&der);
+        request.extensions_mut().insert(found);
+    }
+    request
+}
 
 /// A running server.
 pub struct Server {
@@ -72,8 +83,9 @@ impl Server {
         let services = Arc::new(Services {
             keys: Keys::new(store.clone()),
             passwords: PasswordHasher::new(),
-            events: Events::default(),
+            events: Events::recording(Arc::default(), store.clone(), clock.clone()),
             base_url: BaseUrl::parse(&base).unwrap(),
+            accounts: realmkeep_authn::accounts::Accounts::plain(outbound.clone()).unwrap(),
             remote_keys: RemoteKeyCache::new(outbound, None, clock.clone()),
             pages: Pages::new("").unwrap(),
             bootstrap_trust: None,
@@ -81,7 +93,9 @@ impl Server {
             clock,
             store,
         });
-        let app = realmkeep_oidc::router().with_state(services.clone());
+        let app = realmkeep_oidc::router()
+            .layer(axum::middleware::map_request(certificate))
+            .with_state(services.clone());
         let task = tokio::spawn(async move {
             let app = app.into_make_service_with_connect_info::<std::net::SocketAddr>();
             axum::serve(listener, app).await.unwrap();

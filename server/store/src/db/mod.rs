@@ -1,6 +1,7 @@
 //! The database seen as statements, batches and rows, independent of the engine.
 
 mod batch;
+pub mod postgres;
 pub mod sqlite;
 
 pub use batch::{Batch, Step, Touch};
@@ -8,8 +9,45 @@ pub use batch::{Batch, Step, Touch};
 use serde::de::DeserializeOwned;
 
 use crate::StoreError;
+use postgres::Postgres;
+use sqlite::Sqlite;
 
-/// A named SQL statement; parameters are `?1`, `?2`, ….
+/// One of the engines.
+pub(crate) enum Db {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+impl Db {
+    pub(crate) async fn query(
+        &self,
+        statement: &Statement,
+        params: &[Value],
+    ) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.query(statement, params),
+            Self::Postgres(db) => db.query(statement, params).await,
+        }
+    }
+
+    pub(crate) async fn commit(&self, batch: Batch) -> Result<Vec<Vec<Row>>, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.commit(batch).await,
+            Self::Postgres(db) => db.commit(batch).await,
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        match self {
+            Self::Sqlite(db) => db.close(),
+            Self::Postgres(db) => db.close(),
+        }
+    }
+}
+
+/// A named SQL statement; parameters are `?1`, `?2`, …. PostgreSQL takes a parameter's type from where
+/// it stands first, so `(name = ?1 OR ?1 IS NULL)`, not the other way round; and a sum of numbers has
+/// to be `CAST(… AS BIGINT)`.
 #[derive(Debug)]
 pub struct Statement {
     pub name: &'static str,
@@ -93,6 +131,15 @@ impl Row {
     }
 
     /// # Errors
+    /// When the column is neither a whole number nor null.
+    pub fn optional_int(&self, column: usize) -> Result<Option<i64>, StoreError> {
+        match self.0.get(column) {
+            Some(Value::Null) => Ok(None),
+            _ => self.int(column).map(Some),
+        }
+    }
+
+    /// # Errors
     /// When the column is not JSON of the wanted shape.
     pub fn json<T: DeserializeOwned>(&self, column: usize) -> Result<T, StoreError> {
         serde_json::from_str(self.text(column)?).map_err(|e| StoreError::corrupt("a document", e))
@@ -122,4 +169,9 @@ pub(crate) use statements;
 pub(crate) const PING: Statement = Statement {
     name: "PING",
     sql: "SELECT 1",
+};
+/// Only PostgreSQL has it.
+pub(crate) const IS_READ_ONLY: Statement = Statement {
+    name: "IS_READ_ONLY",
+    sql: "SHOW transaction_read_only",
 };

@@ -1,0 +1,140 @@
+// What the relying parties share: a realm of their own, a person who signs in, and counting.
+import assert from 'node:assert/strict';
+
+export const base = process.env.BASE_URL;
+export const user = { username: 'alice', password: 'correct horse' };
+
+/** Counts steps and prints each as it ends. */
+export class Steps {
+  passed = 0;
+  failed = 0;
+
+  constructor(library) {
+    this.library = library;
+  }
+
+  async step(name, work) {
+    try {
+      const value = await work();
+      this.passed += 1;
+      console.log(`ok: ${this.library}: ${name}`);
+      return value;
+    } catch (error) {
+      this.failed += 1;
+      const cause = error.cause ? ` (${JSON.stringify(error.cause.body ?? error.cause.message ?? error.cause)})` : '';
+      console.log(`FAIL: ${this.library}: ${name}: ${error.message}${cause}`);
+      return undefined;
+    }
+  }
+
+  end() {
+    console.log(`${this.passed} passed, ${this.failed} failed`);
+    process.exitCode = this.failed === 0 ? 0 : 1;
+  }
+}
+
+async function json(url, options = {}) {
+  const response = await fetch(url, options);
+  const text = await response.text();
+  assert.ok(response.ok, `${options.method ?? 'GET'} ${url}: ${response.status} ${text}`);
+  return text === '' ? undefined : JSON.parse(text);
+}
+
+/** Makes a realm with these clients and one user; answers its issuer. */
+export async function setUp(realm, clients, settings = {}) {
+  const { access_token: token } = await json(`${base}/realms/master/protocol/openid-connect/token`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      grant_type: 'password', client_id: 'admin-cli',
+      username: process.env.ADMIN ?? 'admin', password: process.env.ADMIN_PASSWORD,
+    }),
+  });
+  const post = (path, body) =>
+    json(`${base}/admin${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  await post('/realms', { realm, enabled: true, ...settings });
+  for (const client of clients) await post(`/realms/${realm}/clients`, client);
+  await post(`/realms/${realm}/users`, {
+    username: user.username, enabled: true, email: 'alice@example.test', emailVerified: true,
+    firstName: 'Alice', lastName: 'Liddell',
+    credentials: [{ type: 'password', value: user.password, temporary: false }],
+  });
+  return `${base}/realms/${realm}`;
+}
+
+/** Puts the client into its tokens' audience, as who may introspect them must be. */
+export const audience = (client) => ({
+  name: 'audience', protocol: 'openid-connect', protocolMapper: 'oidc-audience-mapper',
+  config: { 'included.client.audience': client, 'access.token.claim': 'true' },
+});
+
+/** A browser without a screen: keeps cookies, follows redirects on our server, fills in forms. */
+export class Person {
+  #cookies = new Map();
+
+  /** Follows links until one leads to `until`; that address is the answer. */
+  async visit(url, until, options = {}) {
+    let at = new URL(url);
+    let next = options;
+    for (let hop = 0; hop < 20; hop += 1) {
+      if (at.href.startsWith(until)) return at;
+      const response = await this.#request(at, next);
+      next = {};
+      if (response.status >= 300 && response.status < 400) {
+        at = new URL(response.headers.get('location'), at);
+        continue;
+      }
+      const page = await response.text();
+      assert.equal(response.status, 200, `${at.pathname}: ${response.status} ${text(page)}`);
+      const form = filledIn(page, at);
+      assert.ok(form, `no form to fill in at ${at.pathname}: ${text(page)}`);
+      at = form.action;
+      next = { method: 'POST', body: form.fields };
+    }
+    throw new Error(`no end of redirects before ${until}`);
+  }
+
+  async #request(url, options) {
+    const headers = { accept: 'text/html' };
+    if (this.#cookies.size > 0) {
+      headers.cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    }
+    const response = await fetch(url, { redirect: 'manual', ...options, headers });
+    for (const cookie of response.headers.getSetCookie()) {
+      const [pair, ...attributes] = cookie.split(';');
+      const [name, ...value] = pair.split('=');
+      if (attributes.some((one) => one.trim().toLowerCase() === 'max-age=0')) this.#cookies.delete(name.trim());
+      else this.#cookies.set(name.trim(), value.join('='));
+    }
+    return response;
+  }
+}
+
+/** The page's main form with its hidden fields, what alice would type, and its submit button. */
+function filledIn(page, at) {
+  const form = page.match(/<form[^>]*\baction="([^"]*)"[^>]*>([\s\S]*?)<\/form>/i);
+  if (!form) return undefined;
+  const fields = new URLSearchParams();
+  for (const [tag] of form[2].matchAll(/<(?:input|button)\b[^>]*>/gi)) {
+    const attribute = (name) => tag.match(new RegExp(`\\b${name}="([^"]*)"`, 'i'))?.[1];
+    const name = attribute('name');
+    if (!name) continue;
+    const type = attribute('type') ?? (tag.startsWith('<button') ? 'submit' : 'text');
+    if (name === 'username' || name === 'password') fields.set(name, user[name]);
+    else if (type === 'hidden') fields.set(name, decode(attribute('value') ?? ''));
+    else if (type === 'submit' && !fields.has('pressed') && !['cancel', 'try-another-way'].includes(name)) {
+      if (![...fields.keys()].some((key) => ['login', 'accept', 'confirmLogout'].includes(key))) {
+        fields.set(name, decode(attribute('value') ?? ''));
+      }
+    }
+  }
+  return { action: new URL(decode(form[1]), at), fields };
+}
+
+const decode = (value) =>
+  value.replaceAll('&quot;', '"').replaceAll('&#x2f;', '/').replaceAll('&#x27;', "'").replaceAll('&#39;', "'")
+    .replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
+const text = (page) => page.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ').slice(0, 300);

@@ -1,0 +1,64 @@
+//! `/resources/{realm}/{admin|account}/{language}`: the texts of a console, as a list of keys and
+//! values, with what the realm says instead (the realm's localization).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
+use realmkeep_authn::Services;
+use serde_json::{Value, json};
+
+use crate::assets;
+
+pub(crate) async fn admin(
+    services: State<Arc<Services>>,
+    path: Path<(String, String)>,
+) -> Response {
+    answer(&services, "admin", path).await
+}
+
+pub(crate) async fn account(
+    services: State<Arc<Services>>,
+    path: Path<(String, String)>,
+) -> Response {
+    answer(&services, "account", path).await
+}
+
+async fn answer(
+    services: &Services,
+    console: &str,
+    Path((name, language)): Path<(String, String)>,
+) -> Response {
+    let realm = match crate::realm(services, &name).await {
+        Ok(realm) => realm,
+        Err(answer) => return answer,
+    };
+    if language.len() > 35
+        || !language
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    {
+        return (StatusCode::BAD_REQUEST, "That is not a language tag.").into_response();
+    }
+    let tag = language.replace('_', "-");
+    let mut texts: BTreeMap<String, String> = BTreeMap::new();
+    // From the general to the special: what a language lacks is said in English.
+    for one in ["en", tag.split('-').next().unwrap_or_default(), &tag] {
+        let found = assets::text(&format!("messages/{console}/{one}.json"));
+        let found: Option<BTreeMap<String, String>> =
+            found.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        texts.extend(found.unwrap_or_default());
+    }
+    let overrides = realm.settings.localization_texts.iter().flatten();
+    for (_, own) in overrides.filter(|(locale, _)| locale.replace('_', "-") == tag) {
+        texts.extend(own.iter().map(|(key, value)| (key.clone(), value.clone())));
+    }
+    let list: Vec<Value> = texts
+        .into_iter()
+        .map(|(key, value)| json!({ "key": key, "value": value }))
+        .collect();
+    ([(header::CACHE_CONTROL, "no-cache")], Json(list)).into_response()
+}

@@ -1,0 +1,568 @@
+//! Runs a login within one request: from where it stands to the next page, or to its end.
+
+use std::collections::BTreeMap;
+
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use realmkeep_authn::authorization_request::AuthorizationRequest;
+use realmkeep_authn::flow::{
+    Answered, Binding, Browser, Facts, Flow, KnownSession, Login, Progress, Shown, Stage,
+    Submitted, registry,
+};
+use realmkeep_authn::login_state::{FormKeys, IDENTITY_COOKIE, LoginState, use_form, use_login};
+use realmkeep_authn::required_actions::update_user_locale;
+use realmkeep_authn::{LoginFailure, brute_force, random, required_actions};
+use realmkeep_events::{Event, EventType};
+use realmkeep_store::{Client, Store, StoreError};
+
+use crate::authorize::{
+    Destination, FoundSession, LoggedIn, Refused, alive_session, complete, refuse,
+};
+use crate::browser::{PageError, clear_cookie};
+use crate::context::Context;
+use crate::error::chain;
+
+use super::address::Opened;
+use super::show::{self, Asked};
+
+/// How a login begins.
+#[derive(Debug, Default)]
+pub(crate) struct Start {
+    pub(crate) binding: Binding,
+    /// The tab that it goes on in.
+    pub(crate) tab_id: Option<String>,
+    /// How this request is redirected.
+    pub(crate) status: StatusCode,
+    /// What the first page says.
+    pub(crate) shown: Shown,
+}
+
+/// Begins a login for the request, and runs it to its first page, or to its end where the session
+/// that is there will do. Nothing is written before a person acts.
+pub(crate) async fn start(
+    context: &Context,
+    client: &Client,
+    mut request: AuthorizationRequest,
+    headers: &HeaderMap,
+    how: Start,
+) -> Result<Response, PageError> {
+    let session = alive_session(context, headers).await?;
+    // Whoever was to prove again who they are may have signed out meanwhile.
+    let has = |id: &String| session.as_ref().is_some_and(|s| s.session.id == *id);
+    if request.reauthenticate.as_ref().is_some_and(|id| !has(id)) {
+        request.reauthenticate = None;
+    }
+    request.action_status = None;
+    request.acr = None;
+    let flow = flow_of(context, client, how.binding)?;
+    let progress = Progress::new(random::token(16), &flow.version);
+    let facts = facts(context, client, &request, headers, session);
+    if let Some(id) = proof_before_action(&facts) {
+        request.reauthenticate = Some(id);
+    }
+    let session = alive_session(context, headers).await?;
+    let facts = self::facts(context, client, &request, headers, session);
+    let mut login = Login::resume(facts, flow, progress).await?;
+    note_locale(context, &mut login);
+    let stage = login.proceed(how.shown).await;
+    let part = Part {
+        context,
+        client,
+        headers,
+        status: how.status,
+        binding: how.binding,
+        tab_id: how.tab_id,
+        form: None,
+    };
+    let stage = part.decided(&mut login, stage).await?;
+    part.conclude(login, stage).await
+}
+
+/// Goes on with what the link of a mail allows: from `progress`, in whichever browser opened it.
+pub(super) async fn follow_link(
+    context: &Context,
+    client: &Client,
+    request: AuthorizationRequest,
+    headers: &HeaderMap,
+    binding: Binding,
+    progress: impl FnOnce(&Flow, Progress) -> Option<Progress>,
+) -> Result<Response, PageError> {
+    let flow = flow_of(context, client, binding)?;
+    let fresh = Progress::new(random::token(16), &flow.version);
+    let Some(progress) = progress(&flow, fresh) else {
+        return Err(PageError::bad_request(
+            "expiredActionMessage",
+            "expired_code",
+        ));
+    };
+    let session = alive_session(context, headers).await?;
+    let facts = facts(context, client, &request, headers, session);
+    let mut login = Login::resume(facts, flow, progress).await?;
+    let stage = login.proceed(Shown::default()).await;
+    let part = Part {
+        context,
+        client,
+        headers,
+        status: StatusCode::FOUND,
+        binding,
+        tab_id: None,
+        form: None,
+    };
+    let stage = part.decided(&mut login, stage).await?;
+    part.conclude(login, stage).await
+}
+
+/// Goes on from the state behind a form's address: with the answer to the form or, without one, to
+/// show its page again.
+pub(super) async fn go_on(
+    context: &Context,
+    client: &Client,
+    opened: Opened,
+    headers: &HeaderMap,
+    form: Option<&Submitted>,
+) -> Result<Response, PageError> {
+    let Opened {
+        state,
+        keys,
+        expired,
+    } = opened;
+    let again = |notice, request, tab_id| {
+        let how = Start {
+            tab_id: Some(tab_id),
+            status: StatusCode::SEE_OTHER,
+            shown: Shown::notice(notice),
+            ..Start::default()
+        };
+        start(context, client, request, headers, how)
+    };
+    if expired {
+        return again("expired-again", state.request, keys.tab_id).await;
+    }
+    let flow = flow_of(context, client, state.binding)?;
+    let session = alive_session(context, headers).await?;
+    // A login goes on with the flow and the session that it began with.
+    let own = |id: &String| session.as_ref().is_some_and(|s| s.session.id == *id);
+    let lost = [&state.progress.session, &state.request.reauthenticate]
+        .into_iter()
+        .flatten()
+        .any(|id| !own(id));
+    if flow.version != state.progress.version || lost {
+        return again("expired-again", state.request, keys.tab_id).await;
+    }
+    let request = state.request;
+    let facts = facts(context, client, &request, headers, session);
+    let mut login = Login::resume(facts, flow, state.progress).await?;
+    note_locale(context, &mut login);
+    let answered = match form {
+        Some(form) => login.answer(&keys.execution, form).await,
+        None => login.proceed(Shown::default()).await.map(Answered::from),
+    };
+    let part = Part {
+        context,
+        client,
+        headers,
+        status: StatusCode::SEE_OTHER,
+        binding: state.binding,
+        tab_id: Some(keys.tab_id.clone()),
+        form: Some(keys),
+    };
+    let stage = match answered {
+        Ok(answered) => {
+            if let Some((code, user_id)) = answered.refused {
+                let typed = form.and_then(|form| form.value("username"));
+                part.emit_refused(&login, code, user_id, typed);
+            }
+            Ok(answered.stage)
+        }
+        Err(failure) => Err(failure),
+    };
+    let stage = part.decided(&mut login, stage).await?;
+    part.conclude(login, stage).await
+}
+
+/// What does not change while a login is run within one request.
+struct Part<'a> {
+    context: &'a Context,
+    client: &'a Client,
+    headers: &'a HeaderMap,
+    status: StatusCode,
+    binding: Binding,
+    tab_id: Option<String>,
+    /// The form that was answered.
+    form: Option<FormKeys>,
+}
+
+/// Where a login stands, and whether the server had no time for it.
+struct Decided {
+    stage: Stage,
+    overloaded: bool,
+}
+
+impl Part<'_> {
+    /// What could not be decided now leaves the login where it was.
+    async fn decided(
+        &self,
+        login: &mut Login<'_>,
+        stage: Result<Stage, LoginFailure>,
+    ) -> Result<Decided, PageError> {
+        let failure = match stage {
+            Ok(stage) => {
+                return Ok(Decided {
+                    stage,
+                    overloaded: false,
+                });
+            }
+            Err(failure) => failure,
+        };
+        match failure {
+            LoginFailure::Overloaded => Ok(Decided {
+                stage: login
+                    .proceed(Shown::error("overloaded"))
+                    .await
+                    .map_err(|e| failed(&e))?,
+                overloaded: true,
+            }),
+            LoginFailure::Refused { reason, user_id } => {
+                self.emit_refused(login, reason.code(), user_id, None);
+                Ok(Decided {
+                    stage: Stage::Denied {
+                        message: "differentUserAuthenticated".to_owned(),
+                        argument: None,
+                        event: reason.code(),
+                    },
+                    overloaded: false,
+                })
+            }
+            other => Err(failed(&other)),
+        }
+    }
+
+    async fn conclude(&self, login: Login<'_>, decided: Decided) -> Result<Response, PageError> {
+        match decided.stage {
+            Stage::Done => self.done(login).await,
+            Stage::AccountDeleted => self.account_deleted(login).await,
+            Stage::Denied {
+                message,
+                argument,
+                event,
+            } => self.denied(login, message, argument, event).await,
+            Stage::Ask {
+                execution,
+                page,
+                shown,
+                another_way,
+                action,
+            } => {
+                let asked = Asked {
+                    execution,
+                    page: *page,
+                    shown,
+                    another_way,
+                    action,
+                };
+                let mut response = self.ask(login, asked).await?;
+                if decided.overloaded {
+                    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                    let soon = HeaderValue::from_static("2");
+                    response.headers_mut().insert(header::RETRY_AFTER, soon);
+                }
+                Ok(response)
+            }
+        }
+    }
+
+    /// Shows the next page; what was proven or changed on the way to it is committed first.
+    async fn ask(&self, mut login: Login<'_>, asked: Asked) -> Result<Response, PageError> {
+        let request = login.facts.request;
+        if request.prompt.none {
+            let error = match asked.action {
+                Some(_) => "interaction_required",
+                None => "login_required",
+            };
+            return self.refuse(request, Refused::new(error, None)).await;
+        }
+        if login.counts()
+            && let Some(again) = self.commit(&mut login).await?
+        {
+            return again;
+        }
+        let state = LoginState {
+            request: request.clone(),
+            binding: self.binding,
+            progress: login.progress.clone(),
+            issued: self.context.now,
+        };
+        show::page(
+            self.context,
+            self.client,
+            self.headers,
+            &login,
+            &state,
+            self.tab_id.clone(),
+            asked,
+        )
+    }
+
+    /// Commits what this request has changed so far. When the form was sent before, the answer
+    /// begins the login anew.
+    async fn commit(
+        &self,
+        login: &mut Login<'_>,
+    ) -> Result<Option<Result<Response, PageError>>, PageError> {
+        let (services, realm) = (&self.context.services, &self.context.realm);
+        let mut batch = login.take_batch()?;
+        if let Some(form) = &self.form {
+            batch.push(use_form(services, realm, form)?);
+        }
+        match services.store.commit(batch).await {
+            Ok(_) => {
+                for event in self.events(login) {
+                    self.context.emit(&event);
+                }
+                Ok(None)
+            }
+            Err(StoreError::Guard(_)) => {
+                let request = login.facts.request.clone();
+                Ok(Some(self.start_anew(request).await))
+            }
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    async fn start_anew(&self, request: AuthorizationRequest) -> Result<Response, PageError> {
+        let how = Start {
+            status: self.status,
+            shown: Shown::notice("login-used"),
+            ..Start::default()
+        };
+        Box::pin(start(self.context, self.client, request, self.headers, how)).await
+    }
+
+    async fn done(&self, mut login: Login<'_>) -> Result<Response, PageError> {
+        // A link of an administrator's mail signs nobody in.
+        if login
+            .progress
+            .notes
+            .contains_key(super::action_token::ACTIONS_ONLY)
+        {
+            if let Some(again) = self.commit(&mut login).await? {
+                return again;
+            }
+            return show::info(self.context, self.client, "accountUpdatedMessage");
+        }
+        let (services, realm) = (&self.context.services, &self.context.realm);
+        let mut request = login.facts.request.clone();
+        request.acr = Some(login.acr());
+        if request.action.is_some() {
+            let status = login.progress.action_status.clone();
+            request.action_status = Some(status.unwrap_or_else(|| "error".to_owned()));
+        }
+        let Some(subject) = login.facts.subject.clone() else {
+            return Err(PageError::failed());
+        };
+        let before = login.facts.browser.session.take().map(found);
+        let proven = !login.progress.single_sign_on;
+        let events = self.events(&mut login);
+        let notes = login.session_notes();
+        let mut batch = login.take_batch()?;
+        if let Some(form) = &self.form {
+            batch.push(use_form(services, realm, form)?);
+            batch.push(use_login(services, realm, &login.progress)?);
+        }
+        if proven {
+            let user_id = subject.user.id.as_deref().unwrap_or_default();
+            if let Some(step) = brute_force::forget(realm, user_id) {
+                batch.push(step);
+            }
+        }
+        let logged_in = match before {
+            Some(found) if !proven && batch.is_empty() => LoggedIn::Again(found),
+            before => LoggedIn::Now {
+                subject,
+                remember_me: login.progress.remember_me,
+                proven,
+                notes,
+                before,
+                batch,
+                events,
+            },
+        };
+        let answer = complete(
+            self.context,
+            self.client,
+            request,
+            logged_in,
+            self.headers,
+            self.status,
+        );
+        Box::pin(answer).await
+    }
+
+    async fn denied(
+        &self,
+        mut login: Login<'_>,
+        message: String,
+        argument: Option<String>,
+        event: &'static str,
+    ) -> Result<Response, PageError> {
+        let request = login.facts.request;
+        if login.counts()
+            && let Some(again) = self.commit(&mut login).await?
+        {
+            return again;
+        }
+        self.emit_refused(&login, event, login.progress.user.clone(), None);
+        if request.prompt.none {
+            return self
+                .refuse(request, Refused::new("login_required", None))
+                .await;
+        }
+        // The person does not want what the application needs: the application is told.
+        if event == "rejected_by_user" {
+            return self
+                .refuse(request, Refused::new("access_denied", None))
+                .await;
+        }
+        show::denied(self.context, self.client, message, argument)
+    }
+
+    async fn account_deleted(&self, mut login: Login<'_>) -> Result<Response, PageError> {
+        if let Some(known) = &login.facts.browser.session {
+            let id = known.session.id.clone();
+            login.push(Store::end_session(&self.context.realm.id, &id));
+        }
+        if let Some(again) = self.commit(&mut login).await? {
+            return again;
+        }
+        let mut response = show::info(self.context, self.client, "userDeletedSuccessfully")?;
+        clear_cookie(response.headers_mut(), self.context, IDENTITY_COOKIE);
+        Ok(response)
+    }
+
+    async fn refuse(
+        &self,
+        request: &AuthorizationRequest,
+        refused: Refused,
+    ) -> Result<Response, PageError> {
+        let to = Destination::of(request);
+        refuse(self.context, self.client, &to, refused, self.status).await
+    }
+
+    /// The events of what the login has changed.
+    fn events(&self, login: &mut Login<'_>) -> Vec<Event> {
+        let notices = login.take_notices();
+        let user_id = login.progress.user.as_deref().unwrap_or_default();
+        notices
+            .into_iter()
+            .map(|(kind, details)| {
+                let mut event = self
+                    .context
+                    .event(kind)
+                    .client(&login.facts.request.client_id)
+                    .user(user_id);
+                for (name, value) in details {
+                    event = event.detail(name, value);
+                }
+                event
+            })
+            .collect()
+    }
+
+    fn emit_refused(
+        &self,
+        login: &Login<'_>,
+        code: &str,
+        user_id: Option<String>,
+        typed: Option<&str>,
+    ) {
+        let request = login.facts.request;
+        let mut event = self
+            .context
+            .event(EventType::Login)
+            .client(&request.client_id)
+            .detail("redirect_uri", request.redirect_uri.as_str());
+        let known = login.progress.attempted_username.as_deref();
+        if let Some(username) = typed.or(known) {
+            event = event.detail("username", shortened(username));
+        }
+        if let Some(user_id) = &user_id {
+            event = event.user(user_id);
+        }
+        self.context.emit(&event.failed(code));
+    }
+}
+
+/// The language chosen on a page of this login is kept for the user who signs in.
+fn note_locale(context: &Context, login: &mut Login<'_>) {
+    if let Some(locale) = context.chosen_locale() {
+        let note = update_user_locale::CHOSEN.to_owned();
+        login.progress.notes.insert(note, locale.to_owned());
+    }
+}
+
+/// The session to prove anew, when the application asks for an action and the last proof is too old
+/// for it.
+fn proof_before_action(facts: &Facts<'_>) -> Option<String> {
+    let known = facts.browser.session.as_ref()?;
+    let (name, _) = required_actions::requested(facts)?;
+    let action = registry::required_action(name)?;
+    if !action.on_request() || !required_actions::is_enabled(facts.realm, name) {
+        return None;
+    }
+    let age = facts.now.saturating_sub(known.session.detail.auth_time);
+    let max_age = action.max_age(facts);
+    (max_age == 0 || age > max_age).then(|| known.session.id.clone())
+}
+
+fn flow_of(context: &Context, client: &Client, binding: Binding) -> Result<Flow, PageError> {
+    binding
+        .flow(&context.realm, &client.representation)
+        .map_err(|e| PageError::internal(&e))
+}
+
+fn facts<'a>(
+    context: &'a Context,
+    client: &'a Client,
+    request: &'a AuthorizationRequest,
+    headers: &HeaderMap,
+    session: Option<FoundSession>,
+) -> Facts<'a> {
+    let authorization = headers.get(header::AUTHORIZATION);
+    Facts {
+        services: &context.services,
+        realm: &context.realm,
+        client,
+        request,
+        browser: Browser {
+            ip: context.ip.clone(),
+            authorization: authorization
+                .and_then(|v| v.to_str().ok())
+                .map(str::to_owned),
+            session: session.map(|found| KnownSession {
+                session: found.session,
+                subject: found.subject,
+            }),
+        },
+        now: context.now,
+        subject: None,
+        credentials: Vec::new(),
+        role_clients: BTreeMap::new(),
+    }
+}
+
+fn found(known: KnownSession) -> FoundSession {
+    FoundSession {
+        session: known.session,
+        subject: known.subject,
+    }
+}
+
+fn failed(failure: &LoginFailure) -> PageError {
+    tracing::error!(cause = chain(failure), "a login could not be decided");
+    PageError::failed()
+}
+
+/// What people type into the username field may be anything, even a password.
+fn shortened(username: &str) -> String {
+    username.chars().take(64).collect()
+}

@@ -1,0 +1,22 @@
+//! Logins by flows: steps, conditions, required actions, levels, lockouts.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+#[path = "../authorize/browser.rs"]
+#[allow(dead_code)]
+mod browser;
+mod brute_force;
+mod flows;
+mod levels;
+mod otp;
+mod recovery_codes;
+mod replays;
+mod required_actions;
+mod session_limits;
+#[path = "../support/mod.rs"]
+mod support;
+mod tools;

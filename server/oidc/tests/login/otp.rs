@@ -1,0 +1,247 @@
+//! Authenticator apps.
+
+use serde_json::Value;
+
+use crate::browser::{Browser, server};
+use crate::support::Server;
+use crate::tools::{
+    OTP_SECRET, PASSWORD, add_otp, asks, bind, code_of, credentials, done, execution, flow, open,
+    send, sessions, shown_secret,
+};
+
+async fn second_page(server: &Server, browser: &Browser) -> crate::browser::Seen {
+    let page = open(server, browser, &[]).await;
+    send(server, browser, &page, &PASSWORD).await
+}
+
+/// spec: OTP-03, OTP-07
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_count_within_their_window() {
+    let server = server().await;
+    add_otp(&server, "alice", "phone").await;
+    for (steps, right) in [(-3, false), (2, false), (-2, false), (-1, true), (1, true)] {
+        let browser = Browser::default();
+        let page = second_page(&server, &browser).await;
+        let code = code_of(&server, OTP_SECRET, steps).await;
+        let seen = send(&server, &browser, &page, &[("otp", &code)]).await;
+        if right {
+            done(&seen);
+        } else {
+            asks(&seen, "otp");
+            assert!(seen.text.contains("The code is not right"));
+        }
+    }
+    server
+        .change_realm(|realm| realm.otp_policy_look_ahead_window = Some(4))
+        .await;
+    let browser = Browser::default();
+    let page = second_page(&server, &browser).await;
+    let code = code_of(&server, OTP_SECRET, 4).await;
+    done(&send(&server, &browser, &page, &[("otp", &code)]).await);
+}
+
+/// spec: OTP-09
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_counts_once_unless_the_realm_lets_it() {
+    let server = server().await;
+    add_otp(&server, "alice", "phone").await;
+    let code = code_of(&server, OTP_SECRET, 0).await;
+    let mut pages = Vec::new();
+    for _ in 0..8 {
+        let browser = Browser::default();
+        let page = second_page(&server, &browser).await;
+        pages.push((browser, page));
+    }
+    let (at, code) = (&server, code.as_str());
+    let sent = pages.iter().map(|(browser, page)| async move {
+        let form = [("otp", code)];
+        browser.post(at, &page.action(at), &form).await
+    });
+    let mut through = 0;
+    for answer in futures_of(sent).await {
+        through += usize::from(answer.location.is_some());
+    }
+    assert_eq!(through, 1);
+    assert_eq!(sessions(&server, "alice").await, 1);
+    server
+        .change_realm(|realm| realm.otp_policy_code_reusable = Some(true))
+        .await;
+    for _ in 0..2 {
+        let browser = Browser::default();
+        let page = second_page(&server, &browser).await;
+        let code = code_of(&server, OTP_SECRET, 0).await;
+        done(&send(&server, &browser, &page, &[("otp", &code)]).await);
+    }
+}
+
+/// All of them at once.
+async fn futures_of<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut pinned: Vec<_> = futures.map(Box::pin).collect();
+    let mut outputs: Vec<Option<F::Output>> = pinned.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        let mut waiting = false;
+        for (future, output) in pinned.iter_mut().zip(&mut outputs) {
+            if output.is_none() {
+                match future.as_mut().poll(context) {
+                    std::task::Poll::Ready(ready) => *output = Some(ready),
+                    std::task::Poll::Pending => waiting = true,
+                }
+            }
+        }
+        if waiting {
+            std::task::Poll::Pending
+        } else {
+            std::task::Poll::Ready(())
+        }
+    })
+    .await;
+    outputs.into_iter().map(Option::unwrap).collect()
+}
+
+/// spec: OTP-04, OTP-10, OTP-11, OTP-12, OTP-13
+#[tokio::test(flavor = "multi_thread")]
+async fn counters_only_rise() {
+    let server = server().await;
+    server
+        .change_realm(|realm| {
+            realm.otp_policy_type = Some("hotp".to_owned());
+            realm.otp_policy_algorithm = Some("HmacSHA256".to_owned());
+            realm.otp_policy_digits = Some(8);
+            realm.otp_policy_initial_counter = Some(7);
+            realm.otp_policy_look_ahead_window = Some(2);
+        })
+        .await;
+    add_otp(&server, "alice", "token").await;
+    let policy = realmkeep_authn::otp::OtpPolicy::of(&server.realm().await.settings);
+    for (counter, right) in [
+        (6, false),
+        (7, true),
+        (7, false),
+        (11, false),
+        (10, true),
+        (9, false),
+        (11, true),
+    ] {
+        let browser = Browser::default();
+        let page = second_page(&server, &browser).await;
+        let code = policy.code(OTP_SECRET, counter);
+        assert_eq!(code.len(), 8);
+        let seen = send(&server, &browser, &page, &[("otp", &code)]).await;
+        assert_eq!(seen.location.is_some(), right, "{counter}");
+    }
+}
+
+/// spec: OTP-02, OTP-05, OTP-06, OTP-08, RA-04, FLOW-31, FLOW-35
+#[tokio::test(flavor = "multi_thread")]
+async fn a_required_app_is_set_up_on_the_way() {
+    let server = server().await;
+    server
+        .change_realm(|realm| {
+            realm.otp_policy_algorithm = Some("HmacSHA512".to_owned());
+            realm.otp_policy_digits = Some(8);
+            realm.otp_policy_period = Some(60);
+        })
+        .await;
+    let own = flow(
+        "own",
+        vec![
+            execution("auth-username-password-form", "REQUIRED"),
+            execution("auth-otp-form", "REQUIRED"),
+        ],
+    );
+    bind(&server, vec![own], &[]).await;
+    let browser = Browser::default();
+    let page = second_page(&server, &browser).await;
+    asks(&page, "totp");
+    assert!(page.text.contains("src=\"data:image/svg+xml;base64,"));
+    assert!(page.text.contains("SHA512"));
+    let secret = shown_secret(&page);
+    assert_eq!(secret.len(), 64);
+    let wrong = send(&server, &browser, &page, &[("totp", "00000000")]).await;
+    asks(&wrong, "totp");
+    assert_eq!(
+        shown_secret(&wrong),
+        secret,
+        "the app need not be set up again"
+    );
+    assert_eq!(credentials(&server, "alice").await.len(), 1);
+    let code = code_of(&server, &secret, 0).await;
+    assert_eq!(code.len(), 8);
+    let form = [("totp", code.as_str()), ("userLabel", "my phone")];
+    done(&send(&server, &browser, &wrong, &form).await);
+    let all = credentials(&server, "alice").await;
+    let stored = all
+        .iter()
+        .find(|c| c.r#type.as_deref() == Some("otp"))
+        .unwrap();
+    assert_eq!(stored.user_label.as_deref(), Some("my phone"));
+    let data: Value = serde_json::from_str(stored.credential_data.as_deref().unwrap()).unwrap();
+    assert_eq!(data["subType"], "totp");
+    assert_eq!(data["algorithm"], "HmacSHA512");
+    assert_eq!(data["period"], 60);
+    assert!(!stored.credential_data.as_deref().unwrap().contains(&secret));
+
+    // The next login asks for a code of it.
+    let browser = Browser::default();
+    let page = second_page(&server, &browser).await;
+    asks(&page, "otp");
+    let code = code_of(&server, &secret, 1).await;
+    done(&send(&server, &browser, &page, &[("otp", &code)]).await);
+}
+
+/// Setting an app up proves nothing by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn setting_up_is_no_proof() {
+    let server = server().await;
+    let own = flow(
+        "own",
+        vec![
+            execution("auth-username-form", "REQUIRED"),
+            execution("auth-otp-form", "REQUIRED"),
+        ],
+    );
+    bind(&server, vec![own], &[]).await;
+    let browser = Browser::default();
+    let page = open(&server, &browser, &[]).await;
+    let seen = send(&server, &browser, &page, &[("username", "alice")]).await;
+    assert_eq!(seen.status, reqwest::StatusCode::FORBIDDEN);
+    assert!(!seen.text.contains("totp"));
+}
+
+/// With two apps one is chosen, and only its codes count.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_several_apps_is_chosen() {
+    let server = server().await;
+    add_otp(&server, "alice", "first").await;
+    let realm = server.realm().await;
+    let policy = realmkeep_authn::otp::OtpPolicy::of(&realm.settings);
+    let other = policy
+        .credential(
+            "second-id".to_owned(),
+            "second",
+            "an-other-secret-1234",
+            -1,
+            0,
+        )
+        .unwrap();
+    crate::tools::add_credential(&server, "alice", other).await;
+    let browser = Browser::default();
+    let page = second_page(&server, &browser).await;
+    assert_eq!(
+        page.text.matches("name=\"selectedCredentialId\"").count(),
+        2
+    );
+    let code = code_of(&server, OTP_SECRET, 0).await;
+    let crossed = [
+        ("otp", code.as_str()),
+        ("selectedCredentialId", "second-id"),
+    ];
+    let page = send(&server, &browser, &page, &crossed).await;
+    asks(&page, "otp");
+    let code = code_of(&server, "an-other-secret-1234", 0).await;
+    let form = [
+        ("otp", code.as_str()),
+        ("selectedCredentialId", "second-id"),
+    ];
+    done(&send(&server, &browser, &page, &form).await);
+}

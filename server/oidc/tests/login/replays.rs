@@ -1,0 +1,222 @@
+//! Forms sent again, out of order, in other browsers and tabs.
+
+use std::sync::Arc;
+
+use reqwest::StatusCode;
+use url::Url;
+
+use crate::browser::{Browser, server};
+use crate::support::Server;
+use crate::tools::{
+    OTP_SECRET, PASSWORD, add_otp, asks, bind, code_of, done, execution, flow, open, send, sessions,
+};
+
+/// alice has an authenticator app.
+async fn with_otp() -> Server {
+    let server = server().await;
+    add_otp(&server, "alice", "phone").await;
+    server
+}
+
+/// The password page counts once: whoever sends it again begins anew, with nothing proven.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumed_page_is_spent() {
+    let server = with_otp().await;
+    let browser = Browser::default();
+    let first = open(&server, &browser, &[]).await;
+    let second = send(&server, &browser, &first, &PASSWORD).await;
+    asks(&second, "otp");
+    let again = send(&server, &browser, &first, &PASSWORD).await;
+    asks(&again, "password");
+    assert!(again.text.contains("already sent"));
+    // The page that was got in between still is the browser's own.
+    let code = code_of(&server, OTP_SECRET, 0).await;
+    done(&send(&server, &browser, &second, &[("otp", &code)]).await);
+    // The login is over: its pages do not end it once more.
+    let code = code_of(&server, OTP_SECRET, 1).await;
+    let spent = send(&server, &browser, &second, &[("otp", &code)]).await;
+    assert!(
+        spent.location.is_none_or(|l| !l.as_str().contains("code="))
+            || sessions(&server, "alice").await == 1
+    );
+    assert_eq!(sessions(&server, "alice").await, 1);
+}
+
+/// Two forks of one login end in one session: whichever comes first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_ends_once() {
+    let server = with_otp().await;
+    server
+        .change_realm(|realm| realm.otp_policy_code_reusable = Some(true))
+        .await;
+    let browser = Arc::new(Browser::default());
+    let first = open(&server, &browser, &[]).await;
+    let second = send(&server, &browser, &first, &PASSWORD).await;
+    // A wrong code gives another page of the same login.
+    let wrong = send(&server, &browser, &second, &[("otp", "000000")]).await;
+    asks(&wrong, "otp");
+    let code = code_of(&server, OTP_SECRET, 0).await;
+    let before = Browser::default();
+    before.copy_from(&browser);
+    done(&send(&server, &browser, &wrong, &[("otp", &code)]).await);
+    let fork = send(&server, &before, &second, &[("otp", &code)]).await;
+    assert_eq!(fork.status, StatusCode::OK);
+    assert!(fork.text.contains("already sent"));
+    assert_eq!(sessions(&server, "alice").await, 1);
+}
+
+/// The page of a step belongs to the browser, the client, the tab and the execution.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_belongs_to_where_it_was_shown() {
+    let server = with_otp().await;
+    let browser = Browser::default();
+    let first = open(&server, &browser, &[]).await;
+    let second = send(&server, &browser, &first, &PASSWORD).await;
+    let code = code_of(&server, OTP_SECRET, 0).await;
+    let form = [("otp", code.as_str())];
+    let url = Url::parse(&second.action(&server)).unwrap();
+    let other = Browser::default();
+    open(&server, &other, &[]).await;
+    let stolen = other.post(&server, url.as_str(), &form).await;
+    assert_eq!(stolen.status, StatusCode::BAD_REQUEST);
+    let of_first = Url::parse(&first.action(&server)).unwrap();
+    for name in [
+        "session_code",
+        "execution",
+        "client_id",
+        "tab_id",
+        "client_data",
+    ] {
+        let from_first = of_first
+            .query_pairs()
+            .find(|(n, _)| n == name)
+            .unwrap()
+            .1
+            .into_owned();
+        for value in ["x".to_owned(), from_first] {
+            let mut changed = url.clone();
+            let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+            if pairs.iter().any(|(n, v)| n == name && *v == value) {
+                continue;
+            }
+            changed.query_pairs_mut().clear().extend_pairs(
+                pairs
+                    .iter()
+                    .map(|(n, v)| (n, if n == name { &value } else { v })),
+            );
+            let seen = browser.post(&server, changed.as_str(), &form).await;
+            assert_eq!(seen.status, StatusCode::BAD_REQUEST, "{name}");
+        }
+    }
+    assert_eq!(sessions(&server, "alice").await, 0);
+    done(&browser.post(&server, url.as_str(), &form).await);
+}
+
+/// The password's form sent with a code, the code's with a password: only what the page asks for
+/// counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_is_not_skipped_by_its_fields() {
+    let server = with_otp().await;
+    let browser = Browser::default();
+    let first = open(&server, &browser, &[]).await;
+    let code = code_of(&server, OTP_SECRET, 0).await;
+    let all = [PASSWORD[0], PASSWORD[1], ("otp", code.as_str())];
+    let second = send(&server, &browser, &first, &all).await;
+    asks(&second, "otp");
+    for form in [
+        &PASSWORD[..],
+        &[("tryAnotherWay", "on")],
+        &[("authenticationExecution", "x")],
+        &[("cancel-aia", "true")],
+        &[],
+    ] {
+        let seen = send(&server, &browser, &second, form).await;
+        asks(&seen, "otp");
+    }
+    let reloaded = browser.get(&server, &second.action(&server)).await;
+    asks(&reloaded, "otp");
+    assert_eq!(sessions(&server, "alice").await, 0);
+    done(&send(&server, &browser, &reloaded, &[("otp", &code)]).await);
+}
+
+/// spec: ASES-03
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_takes_too_long_begins_anew() {
+    let server = with_otp().await;
+    server
+        .change_realm(|realm| realm.access_code_lifespan_login = Some(100))
+        .await;
+    let browser = Browser::default();
+    let first = open(&server, &browser, &[]).await;
+    let second = send(&server, &browser, &first, &PASSWORD).await;
+    asks(&second, "otp");
+    // Asking for the page again does not make the password fresh.
+    server.services.clock.advance(60);
+    let reloaded = browser.get(&server, &second.action(&server)).await;
+    asks(&reloaded, "otp");
+    server.services.clock.advance(60);
+    let code = code_of(&server, OTP_SECRET, 0).await;
+    let late = send(&server, &browser, &reloaded, &[("otp", &code)]).await;
+    asks(&late, "password");
+    assert!(late.text.contains("open for too long"));
+}
+
+/// Whoever changes the flow changes the logins under way: they begin anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_flow_begins_anew() {
+    let server = with_otp().await;
+    let browser = Browser::default();
+    let first = open(&server, &browser, &[]).await;
+    let second = send(&server, &browser, &first, &PASSWORD).await;
+    let own = flow(
+        "own",
+        vec![
+            execution("auth-username-password-form", "REQUIRED"),
+            execution("auth-otp-form", "REQUIRED"),
+            execution("deny-access-authenticator", "REQUIRED"),
+        ],
+    );
+    bind(&server, vec![own], &[]).await;
+    let code = code_of(&server, OTP_SECRET, 0).await;
+    let seen = send(&server, &browser, &second, &[("otp", &code)]).await;
+    asks(&seen, "password");
+    assert_eq!(sessions(&server, "alice").await, 0);
+}
+
+/// A user who is disabled between two pages does not come in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_was_disabled_meanwhile() {
+    let server = with_otp().await;
+    let browser = Browser::default();
+    let first = open(&server, &browser, &[]).await;
+    let second = send(&server, &browser, &first, &PASSWORD).await;
+    let id = crate::tools::user_id(&server, "alice").await;
+    server
+        .change_user(&id, |user| user.enabled = Some(false))
+        .await;
+    let code = code_of(&server, OTP_SECRET, 0).await;
+    let seen = send(&server, &browser, &second, &[("otp", &code)]).await;
+    assert_eq!(seen.status, StatusCode::FORBIDDEN);
+    assert!(seen.text.contains("disabled"));
+    assert_eq!(sessions(&server, "alice").await, 0);
+}
+
+/// Several tabs are several logins; the one that ends first signs the others in.
+///
+/// spec: ASES-02
+#[tokio::test(flavor = "multi_thread")]
+async fn tabs_do_not_mix() {
+    let server = with_otp().await;
+    let browser = Browser::default();
+    let one = open(&server, &browser, &[("state", "one")]).await;
+    let two = open(&server, &browser, &[("state", "two")]).await;
+    let one = send(&server, &browser, &one, &PASSWORD).await;
+    asks(&one, "otp");
+    // The other tab has proven nothing.
+    let code = code_of(&server, OTP_SECRET, 0).await;
+    let two = send(&server, &browser, &two, &[("otp", &code)]).await;
+    asks(&two, "password");
+    let seen = send(&server, &browser, &one, &[("otp", &code)]).await;
+    assert_eq!(seen.answer()["state"], "one");
+    done(&seen);
+}

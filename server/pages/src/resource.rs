@@ -1,0 +1,48 @@
+//! Files that pages load.
+
+/// One file, as it is sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Resource<'a> {
+    pub content_type: &'static str,
+    pub bytes: &'a [u8],
+}
+
+/// Our own, by name.
+pub(crate) const BUILT_IN: &[(&str, &str)] = &[
+    ("login.css", include_str!("../templates/login.css")),
+    ("logout.js", include_str!("../scripts/logout.js")),
+    ("submit.js", include_str!("../scripts/submit.js")),
+    ("webauthn.js", include_str!("../scripts/webauthn.js")),
+];
+
+impl Resource<'static> {
+    pub(crate) fn built_in(name: &str) -> Option<Self> {
+        let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
+        Some(Self {
+            content_type: content_type(name)?,
+            bytes: text.as_bytes(),
+        })
+    }
+}
+
+/// By the file's ending; None for kinds that pages have no use for.
+pub(crate) fn content_type(name: &str) -> Option<&'static str> {
+    let (_, ending) = name.rsplit_once('.')?;
+    Some(match ending.to_ascii_lowercase().as_str() {
+        "css" => "text/css;charset=utf-8",
+        "js" | "mjs" => "text/javascript;charset=utf-8",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "gif" => "image/gif",
+        "webp" => "image/webp",
+        "avif" => "image/avif",
+        "ico" => "image/x-icon",
+        "woff" => "font/woff",
+        "woff2" => "font/woff2",
+        "ttf" => "font/ttf",
+        "json" => "application/json",
+        "txt" => "text/plain;charset=utf-8",
+        _ => return None,
+    })
+}
