@@ -36,3 +36,4 @@ mod userinfo;
 
 pub use claims::protocol_mapper_types;
 pub use router::router;
+pub use session_status::FramedAnywhere;

@@ -119,13 +119,19 @@ fn server_error() -> Response {
 async fn security_headers(request: Request, next: Next) -> Response {
     let secure = request.extensions().get::<Secure>().is_some_and(|s| s.0);
     let mut response = next.run(request).await;
+    let framed = response
+        .extensions()
+        .get::<realmkeep_oidc::FramedAnywhere>()
+        .is_some();
     let headers = response.headers_mut();
+    if !framed {
+        headers
+            .entry(header::X_FRAME_OPTIONS)
+            .or_insert(HeaderValue::from_static("SAMEORIGIN"));
+    }
     headers
         .entry(header::X_CONTENT_TYPE_OPTIONS)
         .or_insert(HeaderValue::from_static("nosniff"));
-    headers
-        .entry(header::X_FRAME_OPTIONS)
-        .or_insert(HeaderValue::from_static("SAMEORIGIN"));
     headers
         .entry(REFERRER_POLICY)
         .or_insert(HeaderValue::from_static("no-referrer"));

@@ -19,6 +19,10 @@ use crate::context::Context;
 use crate::cors;
 use crate::form::Form;
 
+/// Marks an answer that any site may show in a frame: it gets no `X-Frame-Options`.
+#[derive(Clone, Copy, Debug)]
+pub struct FramedAnywhere;
+
 /// Holds the hash of the session's id.
 const COOKIE: &str = "KEYCLOAK_SESSION";
 
@@ -70,6 +74,7 @@ fn framed(context: &Context, script: &str) -> Response {
     );
     let mut headers = HeaderMap::new();
     protect(&mut headers, context);
+    headers.remove(header::X_FRAME_OPTIONS);
     headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("text/html;charset=utf-8"),
@@ -81,7 +86,9 @@ fn framed(context: &Context, script: &str) -> Response {
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
-    (StatusCode::OK, headers, text).into_response()
+    let mut response = (StatusCode::OK, headers, text).into_response();
+    response.extensions_mut().insert(FramedAnywhere);
+    response
 }
 
 /// Whether pages of an origin may ask about sessions of a client: 204, or 403.
