@@ -6,31 +6,13 @@ import { createServer } from 'node:http';
 
 import puppeteer from 'puppeteer-core';
 
-const base = process.env.BASE_URL;
+import { Steps, base, json, setUp, user } from './support.mjs';
+
 const realm = 'browser';
-const password = 'correct horse';
-let passed = 0;
-let failed = 0;
+const { password } = user;
+const steps = new Steps('browser');
+const { step } = steps;
 
-async function step(name, work) {
-  try {
-    const value = await work();
-    passed += 1;
-    console.log(`ok: browser: ${name}`);
-    return value;
-  } catch (error) {
-    failed += 1;
-    console.log(`FAIL: browser: ${name}: ${error.message}`);
-    return undefined;
-  }
-}
-
-async function json(url, options = {}) {
-  const response = await fetch(url, options);
-  const text = await response.text();
-  assert.ok(response.ok, `${options.method ?? 'GET'} ${url}: ${response.status} ${text}`);
-  return text === '' ? undefined : JSON.parse(text);
-}
 const form = (fields) => ({ method: 'POST', body: new URLSearchParams(fields) });
 const endpoint = (name, of = realm) => `${base}/realms/${of}/protocol/openid-connect/${name}`;
 
@@ -38,28 +20,6 @@ const endpoint = (name, of = realm) => `${base}/realms/${of}/protocol/openid-con
 const callback = createServer((_, response) => response.end('<h1>signed in</h1>'));
 await new Promise((resolve) => callback.listen(0, '127.0.0.1', resolve));
 const redirectUri = `http://127.0.0.1:${callback.address().port}/callback`;
-
-async function setUp() {
-  const { access_token: token } = await json(
-    endpoint('token', 'master'),
-    form({ grant_type: 'password', client_id: 'admin-cli', username: process.env.ADMIN ?? 'admin', password: process.env.ADMIN_PASSWORD }),
-  );
-  const post = (path, body) =>
-    json(`${base}/admin${path}`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    });
-  await post('/realms', { realm, enabled: true, displayName: 'Browser test' });
-  await post(`/realms/${realm}/clients`, {
-    clientId: 'app', publicClient: true, redirectUris: [redirectUri],
-    attributes: { 'pkce.code.challenge.method': 'S256' },
-  });
-  await post(`/realms/${realm}/users`, {
-    username: 'alice', enabled: true, email: 'alice@example.test', firstName: 'Alice', lastName: 'Liddell',
-    emailVerified: true, credentials: [{ type: 'password', value: password, temporary: false }],
-  });
-}
 
 const verifier = randomBytes(32).toString('base64url');
 const challenge = createHash('sha256').update(verifier).digest('base64url');
@@ -89,7 +49,10 @@ async function submit(page, username, secret) {
 }
 
 try {
-  await step('a realm, a client and a user', setUp);
+  await step('a realm, a client and a user', () =>
+    setUp(realm, [{
+      clientId: 'app', publicClient: true, redirectUris: [redirectUri], attributes: { 'pkce.code.challenge.method': 'S256' },
+    }], { displayName: 'Browser test' }));
 
   for (const javascript of [true, false]) {
     const how = javascript ? 'with JavaScript' : 'without JavaScript';
@@ -174,5 +137,4 @@ try {
   await browser.close();
   callback.close();
 }
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+steps.end();

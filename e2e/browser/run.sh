@@ -4,21 +4,12 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/../..
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/realmkeep
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/realmkeep/browser
 . "$root/e2e/server.sh"
+. "$root/e2e/libraries.sh"
 server_build
-
-mkdir -p "$cache/browser"
-cp "$here"/package.json "$here"/package-lock.json "$here"/login.mjs "$cache/browser/"
-stamp=$(sha256sum <"$here/package-lock.json")
-if [ "$(cat "$cache/browser/stamp" 2>/dev/null)" != "$stamp" ]; then
-	(cd "$cache/browser" && npm ci --silent --no-audit --no-fund)
-	echo "$stamp" >"$cache/browser/stamp"
-fi
-
+npm_libraries "$here" "$cache"
 server_up
-CHROMIUM=$(command -v chromium)
-export CHROMIUM BASE_URL=$server_url ADMIN=$server_admin ADMIN_PASSWORD=$server_password
-node "$cache/browser/login.mjs" || { tail -n 40 "$server_log" | sed 's/^/server: /'; status=1; }
-# The counting line is the last one.
-exit "${status:-0}"
+export_server
+library node "$cache/login.mjs"
+libraries_end

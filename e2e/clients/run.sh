@@ -4,44 +4,14 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/../..
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/realmkeep
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/realmkeep/clients
 . "$root/e2e/server.sh"
+. "$root/e2e/libraries.sh"
 server_build
-
-# The libraries, at the versions written here, outside of the working copy.
-mkdir -p "$cache/npm" "$cache/python"
-cp "$here"/package.json "$here"/package-lock.json "$here"/crud.mjs "$cache/npm/"
-stamp=$(sha256sum <"$here/package-lock.json")
-if [ "$(cat "$cache/npm/stamp" 2>/dev/null)" != "$stamp" ]; then
-	(cd "$cache/npm" && npm ci --silent --no-audit --no-fund)
-	echo "$stamp" >"$cache/npm/stamp"
-fi
-stamp=$(sha256sum <"$here/requirements.txt")
-if [ "$(cat "$cache/python/stamp" 2>/dev/null)" != "$stamp" ]; then
-	python3 -m venv "$cache/python/venv"
-	"$cache/python/venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/requirements.txt"
-	echo "$stamp" >"$cache/python/stamp"
-fi
-
+npm_libraries "$here" "$cache"
+python_libraries "$here" "$cache"
 server_up
-export BASE_URL=$server_url ADMIN=$server_admin ADMIN_PASSWORD=$server_password
-
-passed=0 failed=0
-# library COMMAND...: runs it and adds what it counts.
-library() {
-	local output last
-	output=$("$@" 2>&1) || true
-	printf '%s\n' "$output"
-	last=$(tail -n 1 <<<"$output")
-	if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
-		passed=$((passed + BASH_REMATCH[1]))
-		failed=$((failed + BASH_REMATCH[2]))
-	else
-		failed=$((failed + 1))
-	fi
-}
-library node "$cache/npm/crud.mjs"
-library "$cache/python/venv/bin/python" "$here/crud.py"
-[ "$failed" = 0 ] || tail -n 40 "$server_log"
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+export_server
+library node "$cache/crud.mjs"
+library "$cache/venv/bin/python" "$here/crud.py"
+libraries_end

@@ -5,54 +5,19 @@ import { mkdirSync } from 'node:fs';
 
 import puppeteer from 'puppeteer-core';
 
-const base = process.env.BASE_URL;
+import { Steps, base, setUp, user } from './support.mjs';
+
 const shots = process.argv[2];
 const realm = 'account-walk';
-const password = 'correct horse';
-let passed = 0;
-let failed = 0;
-
-async function step(name, work) {
-  try {
-    const value = await work();
-    passed += 1;
-    console.log(`ok: account console: ${name}`);
-    return value;
-  } catch (error) {
-    failed += 1;
-    console.log(`FAIL: account console: ${name}: ${error.message}`);
-    return undefined;
-  }
-}
-
-async function setUp() {
-  const answer = await fetch(`${base}/realms/master/protocol/openid-connect/token`, {
-    method: 'POST',
-    body: new URLSearchParams({
-      grant_type: 'password', client_id: 'admin-cli',
-      username: process.env.ADMIN ?? 'admin', password: process.env.ADMIN_PASSWORD,
-    }),
-  });
-  const { access_token: token } = await answer.json();
-  const post = async (path, body) => {
-    const made = await fetch(`${base}/admin${path}`, {
-      method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, body: JSON.stringify(body),
-    });
-    assert.ok(made.ok, `${path}: ${made.status} ${await made.text()}`);
-  };
-  await post('/realms', { realm, enabled: true, displayName: 'Account walk' });
-  await post(`/realms/${realm}/users`, {
-    username: 'alice', enabled: true, email: 'alice@example.test', firstName: 'Alice', lastName: 'Liddell', emailVerified: true,
-    credentials: [{ type: 'password', value: password, temporary: false }],
-  });
-}
+const steps = new Steps('account console');
+const { step } = steps;
 
 const browser = await puppeteer.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-dev-shm-usage'],
   defaultViewport: { width: 1280, height: 900 },
 });
 try {
-  await step('a realm and a user', setUp);
+  await step('a realm and a user', () => setUp(realm, [], { displayName: 'Account walk' }));
   const page = await browser.newPage();
   page.setDefaultTimeout(20000);
   let problems = [];
@@ -65,8 +30,8 @@ try {
   await step('login', async () => {
     await page.goto(`${base}/realms/${realm}/account`);
     await page.waitForSelector('#username');
-    await page.type('#username', 'alice');
-    await page.type('#password', password);
+    await page.type('#username', user.username);
+    await page.type('#password', user.password);
     await Promise.all([page.waitForNavigation(), page.click('#kc-login')]);
     await page.waitForSelector('.pf-v5-c-nav');
     assert.deepEqual(problems, []);
@@ -100,5 +65,4 @@ try {
 } finally {
   await browser.close();
 }
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+steps.end();

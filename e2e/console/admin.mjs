@@ -5,47 +5,16 @@ import { mkdirSync } from 'node:fs';
 
 import puppeteer from 'puppeteer-core';
 
-const base = process.env.BASE_URL;
+import { Steps, administrator, base } from './support.mjs';
+
 const shots = process.argv[2];
 const realm = 'walk';
-let passed = 0;
-let failed = 0;
-
-async function step(name, work) {
-  try {
-    const value = await work();
-    passed += 1;
-    console.log(`ok: admin console: ${name}`);
-    return value;
-  } catch (error) {
-    failed += 1;
-    console.log(`FAIL: admin console: ${name}: ${error.message}`);
-    return undefined;
-  }
-}
-
-async function json(url, options = {}) {
-  const response = await fetch(url, options);
-  const text = await response.text();
-  assert.ok(response.ok, `${options.method ?? 'GET'} ${url}: ${response.status} ${text}`);
-  return { body: text === '' ? undefined : JSON.parse(text), location: response.headers.get('location') };
-}
+const steps = new Steps('admin console');
+const { step } = steps;
 
 /** A realm with one of everything; answers the ids that addresses need. */
 async function setUp() {
-  const { body } = await json(`${base}/realms/master/protocol/openid-connect/token`, {
-    method: 'POST',
-    body: new URLSearchParams({
-      grant_type: 'password', client_id: 'admin-cli',
-      username: process.env.ADMIN ?? 'admin', password: process.env.ADMIN_PASSWORD,
-    }),
-  });
-  const headers = { authorization: `Bearer ${body.access_token}`, 'content-type': 'application/json' };
-  const made = async (path, content) => {
-    const { location } = await json(`${base}/admin${path}`, { method: 'POST', headers, body: JSON.stringify(content) });
-    return location?.split('/').pop();
-  };
-  const get = async (path) => (await json(`${base}/admin${path}`, { headers })).body;
+  const { get, post: made } = await administrator();
   await made('/realms', { realm, enabled: true, displayName: 'Walk' });
   const at = `/realms/${realm}`;
   const ids = {
@@ -138,5 +107,4 @@ try {
 } finally {
   await browser.close();
 }
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+steps.end();

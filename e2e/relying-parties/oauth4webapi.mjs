@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 
 import * as oauth from 'oauth4webapi';
 
-import { Person, Steps, setUp } from './support.mjs';
+import { Person } from './person.mjs';
+import { Steps, setUp } from './support.mjs';
 
 const steps = new Steps('oauth4webapi');
 const redirectUri = 'http://127.0.0.1:9/callback';

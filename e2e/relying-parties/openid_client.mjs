@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 
 import * as client from 'openid-client';
 
-import { Person, Steps, audience, setUp, user } from './support.mjs';
+import { Person, audience } from './person.mjs';
+import { Steps, setUp, user } from './support.mjs';
 
 const steps = new Steps('openid-client');
 const redirectUri = 'http://127.0.0.1:9/callback';

@@ -1,69 +1,7 @@
-// What the relying parties share: a realm of their own, a person who signs in, and counting.
+// Who signs in to the relying parties, and what their clients have in common.
 import assert from 'node:assert/strict';
 
-export const base = process.env.BASE_URL;
-export const user = { username: 'alice', password: 'correct horse' };
-
-/** Counts steps and prints each as it ends. */
-export class Steps {
-  passed = 0;
-  failed = 0;
-
-  constructor(library) {
-    this.library = library;
-  }
-
-  async step(name, work) {
-    try {
-      const value = await work();
-      this.passed += 1;
-      console.log(`ok: ${this.library}: ${name}`);
-      return value;
-    } catch (error) {
-      this.failed += 1;
-      const cause = error.cause ? ` (${JSON.stringify(error.cause.body ?? error.cause.message ?? error.cause)})` : '';
-      console.log(`FAIL: ${this.library}: ${name}: ${error.message}${cause}`);
-      return undefined;
-    }
-  }
-
-  end() {
-    console.log(`${this.passed} passed, ${this.failed} failed`);
-    process.exitCode = this.failed === 0 ? 0 : 1;
-  }
-}
-
-async function json(url, options = {}) {
-  const response = await fetch(url, options);
-  const text = await response.text();
-  assert.ok(response.ok, `${options.method ?? 'GET'} ${url}: ${response.status} ${text}`);
-  return text === '' ? undefined : JSON.parse(text);
-}
-
-/** Makes a realm with these clients and one user; answers its issuer. */
-export async function setUp(realm, clients, settings = {}) {
-  const { access_token: token } = await json(`${base}/realms/master/protocol/openid-connect/token`, {
-    method: 'POST',
-    body: new URLSearchParams({
-      grant_type: 'password', client_id: 'admin-cli',
-      username: process.env.ADMIN ?? 'admin', password: process.env.ADMIN_PASSWORD,
-    }),
-  });
-  const post = (path, body) =>
-    json(`${base}/admin${path}`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    });
-  await post('/realms', { realm, enabled: true, ...settings });
-  for (const client of clients) await post(`/realms/${realm}/clients`, client);
-  await post(`/realms/${realm}/users`, {
-    username: user.username, enabled: true, email: 'alice@example.test', emailVerified: true,
-    firstName: 'Alice', lastName: 'Liddell',
-    credentials: [{ type: 'password', value: user.password, temporary: false }],
-  });
-  return `${base}/realms/${realm}`;
-}
+import { user } from './support.mjs';
 
 /** Puts the client into its tokens' audience, as who may introspect them must be. */
 export const audience = (client) => ({
