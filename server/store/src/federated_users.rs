@@ -2,46 +2,53 @@
 
 use realmkeep_representations::UserRepresentation;
 
-use crate::clients::escaped;
-use crate::db::statements;
+use crate::db::{Step, statements};
 use crate::{Store, StoreError};
 
 statements! {
-    LINKED = "SELECT doc FROM user_account WHERE realm_id = ?1 AND service_client_id IS NULL AND doc LIKE ?2 ESCAPE '\\' LIMIT 100";
+    LINKED = "SELECT user_id FROM federated_link WHERE realm_id = ?1 AND alias = ?2 AND subject = ?3 LIMIT 2";
+    LINK = "INSERT INTO federated_link (realm_id, alias, subject, user_id) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+    UNLINK = "DELETE FROM federated_link WHERE user_id = ?1";
 }
 
 impl Store {
-    /// Ids of the users who are linked to `subject` of the identity provider `alias`. More than one is
-    /// a misconfiguration that the caller has to refuse.
-    ///
-    /// Ask only for subjects that were proven: it costs a scan of the realm's users.
+    /// Ids of the users who are linked to `subject` of the identity provider `alias`, two at most. More
+    /// than one is a misconfiguration that the caller has to refuse.
     ///
     /// # Errors
-    /// When the database fails or a document cannot be read.
+    /// When the database fails.
     pub async fn federated_users(
         &self,
         realm_id: &str,
         alias: &str,
         subject: &str,
     ) -> Result<Vec<String>, StoreError> {
-        let quoted = serde_json::Value::from(subject).to_string();
-        // The text is only a first sieve; what it lets through is compared as parsed.
-        let pattern = format!("%{}%", escaped(&quoted));
-        let rows = self
-            .query(&LINKED, &[realm_id.into(), pattern.into()])
-            .await?;
-        let mut found = Vec::new();
-        for row in &rows {
-            let user: UserRepresentation = row.json(0)?;
-            let mut links = user.federated_identities.iter().flatten();
-            let linked = links.any(|link| {
-                link.identity_provider.as_deref() == Some(alias)
-                    && link.user_id.as_deref() == Some(subject)
-            });
-            if linked {
-                found.extend(user.id);
-            }
-        }
-        Ok(found)
+        let params = [realm_id.into(), alias.into(), subject.into()];
+        let rows = self.query(&LINKED, &params).await?;
+        rows.iter()
+            .map(|row| row.text(0).map(str::to_owned))
+            .collect()
     }
+}
+
+/// The steps that make the links of the user those of its document; `before` says whether it had some
+/// already.
+pub(crate) fn links(realm_id: &str, user: &UserRepresentation, before: bool) -> Vec<Step> {
+    let id = user.id.as_deref().unwrap_or_default();
+    let mut steps = Vec::new();
+    if before {
+        steps.push(Step::new(&UNLINK, vec![id.into()]));
+    }
+    for link in user.federated_identities.iter().flatten() {
+        if let (Some(alias), Some(subject)) = (&link.identity_provider, &link.user_id) {
+            let params = vec![
+                realm_id.into(),
+                alias.clone().into(),
+                subject.clone().into(),
+                id.into(),
+            ];
+            steps.push(Step::new(&LINK, params));
+        }
+    }
+    steps
 }

@@ -12,6 +12,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0005_logout_and_registration.sql"),
     include_str!("../migrations/0006_replicas.sql"),
     include_str!("../migrations/0007_user_consent.sql"),
+    include_str!("../migrations/0008_federated_link.sql"),
 ];
 
 /// The schema version that a program must know at least to work on a database of this version: raised
@@ -49,6 +50,10 @@ pub(crate) fn after(version: i64) -> impl Iterator<Item = (usize, &'static str)>
     (1..).zip(STEPS.iter().copied()).skip(done)
 }
 
+/// Begins a line of a step that is for one kind of database only; the other takes it as a comment.
+const SQLITE_ONLY: &str = "--sqlite ";
+pub(crate) const POSTGRESQL_ONLY: &str = "--postgresql ";
+
 /// Brings the schema of a SQLite database up to date inside one transaction.
 ///
 /// # Errors
@@ -61,9 +66,51 @@ pub fn run(connection: &mut Connection) -> Result<(), StoreError> {
     }
     let transaction = connection.transaction()?;
     for (_, step) in after(found) {
-        transaction.execute_batch(step)?;
+        transaction.execute_batch(&step.replace(SQLITE_ONLY, ""))?;
     }
     transaction.pragma_update(None, "user_version", known)?;
     transaction.commit()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Links that stood only in documents are found after the step that gives them a table.
+    #[test]
+    fn links_of_older_documents_are_kept() {
+        let mut database = Connection::open_in_memory().unwrap();
+        for step in STEPS.iter().take(7) {
+            database.execute_batch(step).unwrap();
+        }
+        database.pragma_update(None, "user_version", 7).unwrap();
+        let user = "INSERT INTO user_account (id, realm_id, username, enabled, created, doc) VALUES (?1, 'r', ?1, 1, 0, ?2)";
+        database
+            .execute(
+                "INSERT INTO realm (id, name, epoch, doc) VALUES ('r', 'r', 0, '{}')",
+                [],
+            )
+            .unwrap();
+        for (id, doc) in [
+            (
+                "a",
+                r#"{"federatedIdentities":[{"identityProvider":"i","userId":"s'1"},{"identityProvider":"j","userId":"2"}]}"#,
+            ),
+            ("b", r#"{"federatedIdentities":[{"identityProvider":"i"}]}"#),
+            ("c", "{}"),
+            ("d", r#"{"federatedIdentities":null}"#),
+        ] {
+            database.execute(user, [id, doc]).unwrap();
+        }
+        run(&mut database).unwrap();
+        let sql = "SELECT alias || ' ' || subject || ' ' || user_id FROM federated_link ORDER BY 1";
+        let mut rows = database.prepare(sql).unwrap();
+        let found: Vec<String> = rows
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert_eq!(found, ["i s'1 a", "j 2 a"]);
+    }
 }

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use crate::db::{Row, Step, Value, statements};
 use crate::documents::{Page, at, like};
 use crate::roles::USERS_WITH;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, federated_users};
 
 statements! {
     INSERT = "INSERT INTO user_account (id, realm_id, username, email, first_name, last_name, enabled, created, service_client_id, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
@@ -207,7 +207,9 @@ impl Store {
         service_client_id: Option<&str>,
     ) -> Result<Step, StoreError> {
         let step = Step::new(&INSERT, user_columns(realm_id, user, service_client_id)?);
-        Ok(step.on_conflict("User exists with same username"))
+        Ok(step
+            .on_conflict("User exists with same username")
+            .followed_by(federated_users::links(realm_id, user, false)))
     }
 
     /// The step that replaces the user; touch it in the same batch.
@@ -223,7 +225,8 @@ impl Store {
         let step = Step::new(&UPDATE, user_columns(realm_id, user, service_client_id)?);
         Ok(step
             .or_fail("the user is gone")
-            .on_conflict("User exists with same username"))
+            .on_conflict("User exists with same username")
+            .followed_by(federated_users::links(realm_id, user, true)))
     }
 
     pub fn delete_user(realm_id: &str, id: &str) -> Step {

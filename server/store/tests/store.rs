@@ -10,7 +10,9 @@ mod support;
 
 use std::sync::Arc;
 
-use realmkeep_representations::{ClientRepresentation, RealmRepresentation};
+use realmkeep_representations::{
+    ClientRepresentation, FederatedIdentityRepresentation, RealmRepresentation, UserRepresentation,
+};
 use realmkeep_store::sessions::{ClientSessionDetail, UserSession, UserSessionDetail};
 use realmkeep_store::single_use::Space;
 use realmkeep_store::{Batch, Store, StoreError, Touch};
@@ -154,5 +156,58 @@ async fn what_was_acknowledged_is_there_after_reopening() {
         drop(store);
         let store = place.open().await;
         assert!(store.find_user_named("r", "ALICE").await.unwrap().is_some());
+    }
+}
+
+/// A user is found by the account at an identity provider as long as the user has the link.
+#[tokio::test(flavor = "multi_thread")]
+async fn users_are_found_by_who_they_are_elsewhere() {
+    for (_place, store) in stores().await {
+        realm(&store).await;
+        let linked = |id: &str, links: &[(&str, &str)]| {
+            let links: Vec<_> = links
+                .iter()
+                .map(|(alias, subject)| FederatedIdentityRepresentation {
+                    identity_provider: Some((*alias).to_owned()),
+                    user_id: Some((*subject).to_owned()),
+                    ..FederatedIdentityRepresentation::default()
+                })
+                .collect();
+            UserRepresentation {
+                id: Some(id.to_owned()),
+                username: Some(id.to_owned()),
+                federated_identities: Some(links),
+                ..UserRepresentation::default()
+            }
+        };
+        let add = async |user: UserRepresentation| {
+            let mut batch = Batch::new();
+            batch.push(store.insert_user("r", &user, None).unwrap());
+            store.commit(batch).await.unwrap();
+        };
+        let find = async |alias: &str, subject: &str| {
+            store.federated_users("r", alias, subject).await.unwrap()
+        };
+        add(linked("a", &[("i", "1"), ("j", "%")])).await;
+        add(linked("b", &[("i", "2")])).await;
+        assert_eq!(find("i", "1").await, ["a"]);
+        assert_eq!(find("j", "%").await, ["a"]);
+        assert_eq!(find("i", "2").await, ["b"]);
+        assert!(find("j", "1").await.is_empty());
+        assert!(find("i", "%").await.is_empty());
+        let other = store.federated_users("other", "i", "1").await.unwrap();
+        assert!(other.is_empty());
+
+        let mut batch = Batch::new();
+        let user = linked("a", &[("i", "2")]);
+        batch.push(store.update_user("r", &user, None).unwrap());
+        store.commit(batch).await.unwrap();
+        assert!(find("i", "1").await.is_empty());
+        assert!(find("j", "%").await.is_empty());
+        assert_eq!(find("i", "2").await.len(), 2);
+        let mut batch = Batch::new();
+        batch.push(Store::delete_user("r", "a"));
+        store.commit(batch).await.unwrap();
+        assert_eq!(find("i", "2").await, ["b"]);
     }
 }

@@ -17,6 +17,8 @@ pub struct Step {
     pub(crate) guard: Option<&'static str>,
     /// What a violated uniqueness or reference means to a reader.
     pub(crate) conflict: Option<String>,
+    /// What goes with it in every batch.
+    after: Vec<Self>,
 }
 
 /// What caches must forget once a batch is committed.
@@ -35,8 +37,12 @@ impl Batch {
         Self::default()
     }
 
-    pub fn push(&mut self, step: Step) -> &mut Self {
+    pub fn push(&mut self, mut step: Step) -> &mut Self {
+        let after = std::mem::take(&mut step.after);
         self.steps.push(step);
+        for step in after {
+            self.push(step);
+        }
         self
     }
 
@@ -59,7 +65,14 @@ impl Step {
             params,
             guard: None,
             conflict: None,
+            after: Vec::new(),
         }
+    }
+
+    /// These follow it in every batch that it is pushed to.
+    pub(crate) fn followed_by(mut self, after: Vec<Self>) -> Self {
+        self.after = after;
+        self
     }
 
     /// The batch fails with `text` when this statement changes or returns no row.

@@ -1,5 +1,7 @@
 //! The shared SQL as PostgreSQL wants it.
 
+use crate::migrations::POSTGRESQL_ONLY;
+
 /// A statement with `$n` parameters, and which of them limit a result.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Translated {
@@ -43,6 +45,7 @@ pub(super) fn statement(sql: &str) -> Translated {
 pub(super) fn schema(sql: &str, collate: bool) -> String {
     let mut out = String::with_capacity(sql.len());
     for line in sql.lines() {
+        let line = line.strip_prefix(POSTGRESQL_ONLY).unwrap_or(line);
         let code = line.split_once("--").map_or(line, |(code, _)| code);
         let mut word = String::new();
         let mut quoted = false;
@@ -90,5 +93,6 @@ mod tests {
             "CREATE TABLE t ( \n a TEXT COLLATE \"C\" NOT NULL DEFAULT 'TEXT', TEXTUAL BIGINT);\n"
         );
         assert_eq!(schema("a TEXT", false), "a TEXT\n");
+        assert_eq!(schema("--postgresql a\n--sqlite b", true), "a\n\n");
     }
 }
