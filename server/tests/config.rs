@@ -38,6 +38,7 @@ fn flags_win_over_variables_over_aliases_over_the_file() {
         .env("KC_BOOTSTRAP_ADMIN_USERNAME", "root")
         .env("KC_BOOTSTRAP_ADMIN_PASSWORD", "hunter2")
         .env("KC_FEATURES", "docker")
+        .env("KC_CACHE", "local")
         .output()
         .unwrap();
     let text = stdout(&output);
@@ -65,7 +66,8 @@ fn flags_win_over_variables_over_aliases_over_the_file() {
         "KC_BOOTSTRAP_ADMIN_PASSWORD",
     );
     assert!(!text.contains("hunter2"));
-    assert!(stderr(&output).contains("KC_FEATURES has no effect"));
+    is("features", "docker", "KC_FEATURES");
+    assert!(stderr(&output).contains("KC_CACHE has no effect"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
@@ -141,6 +141,18 @@ impl SigningKey {
         self.0.public.clone()
     }
 
+    /// The public key as X.509 SubjectPublicKeyInfo, DER (RFC 5280 section 4.1). Shared secrets have
+    /// none.
+    pub fn public_key_der(&self) -> Option<Vec<u8>> {
+        let der: Result<PublicKeyX509Der<'static>, _> = match &self.0.pair {
+            Pair::Rsa(pair) => pair.public_key().as_der(),
+            Pair::Ec(pair) => pair.public_key().as_der(),
+            Pair::Ed(pair) => pair.public_key().as_der(),
+            Pair::Hmac(_) => return None,
+        };
+        der.ok().map(|der| der.as_ref().to_vec())
+    }
+
     /// The key that verifies what this one signs, under the same `kid` and for its algorithm only.
     pub fn verifying_key(&self) -> Result<VerifyingKey, KeyError> {
         match (&self.0.pair, &self.0.public) {
@@ -156,9 +168,19 @@ impl SigningKey {
 
     /// Signs `claims` as a compact JWS with the header `{typ, alg, kid}` (RFC 7515 section 3.1).
     pub fn sign<T: Serialize>(&self, typ: &str, claims: &T) -> Result<String, JoseError> {
+        self.sign_as(&self.0.kid, typ, claims)
+    }
+
+    /// As [`SigningKey::sign`], under another `kid`: for receivers that know the key by that.
+    pub fn sign_as<T: Serialize>(
+        &self,
+        kid: &str,
+        typ: &str,
+        claims: &T,
+    ) -> Result<String, JoseError> {
         let header = jsonwebtoken::Header {
             typ: Some(typ.to_owned()),
-            kid: Some(self.0.kid.clone()),
+            kid: Some(kid.to_owned()),
             ..jsonwebtoken::Header::new(self.algorithm().to_jsonwebtoken())
         };
         let header = serde_json::to_vec(&header).map_err(|_| JoseError::Serialization)?;

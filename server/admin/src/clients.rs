@@ -9,6 +9,7 @@ use axum::{Json, Router};
 use http::StatusCode;
 use realmkeep_authn::Services;
 use realmkeep_model::fresh;
+use realmkeep_oidc::docker;
 use realmkeep_representations::{
     ClientRepresentation, ClientScopeRepresentation, CredentialRepresentation, RealmRepresentation,
     RoleRepresentation, SecretString, UserRepresentation,
@@ -214,6 +215,9 @@ pub fn completed(
     }
     if client.service_accounts_enabled == Some(true) {
         add_service_account_scope(&mut client, scopes);
+    }
+    if protocol == docker::PROTOCOL && given.protocol_mappers.is_none() {
+        client.protocol_mappers = Some(vec![docker::allow_all::of_new_client()]);
     }
     if protocol == "openid-connect" && given.attributes.is_none() {
         client.attributes.get_or_insert_default();
@@ -468,11 +472,21 @@ async fn create(cx: Cx, given: Given<ClientRepresentation>) -> ApiResult<Respons
         cx.services.clock.now(),
     )?;
     let id = client.id.get_or_insert_with(new_id).clone();
+    check_protocol(&cx, &client)?;
     check_federated(&cx, &client).await?;
     let names = Names::without_clients(&cx.realm);
     let mut batch = Batch::new();
     steps::add_client(&cx.services, &mut batch, &names, &client, true)?;
     cx.commit_created(batch, &id).await
+}
+
+/// A protocol that is switched off could not be used.
+fn check_protocol(cx: &Cx, client: &ClientRepresentation) -> ApiResult<()> {
+    let docker = client.protocol.as_deref() == Some(docker::PROTOCOL);
+    if docker && !cx.services.features.docker {
+        return Err(ApiError::invalid_input("Invalid protocol: docker-v2"));
+    }
+    Ok(())
 }
 
 /// Two clients with one identity at an issuer could not be told apart when they authenticate.
@@ -546,6 +560,9 @@ async fn update(cx: Cx, given: Given<ClientRepresentation>) -> ApiResult<StatusC
     finish_secret(&mut new, Some(&old), cx.services.clock.now());
     number_mappers(new.protocol_mappers.as_mut());
     check(&new, &scopes)?;
+    if new.protocol != old.protocol {
+        check_protocol(&cx, &new)?;
+    }
     check_federated(&cx, &new).await?;
 
     let mut batch = Batch::new();

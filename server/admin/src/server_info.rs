@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use realmkeep_authn::Services;
 use realmkeep_events::{LISTENERS, type_names};
 use realmkeep_keys::providers::component_types as key_providers;
+use realmkeep_model::features::{self, Features, Kind};
 use realmkeep_model::password_policy::POLICY_TYPES;
 use serde_json::{Map, Value, json};
 
@@ -96,11 +97,24 @@ async fn require_any_rights(services: &Services, actor: &Actor) -> ApiResult<()>
 
 async fn read(State(services): State<Arc<Services>>, caller: Caller) -> ApiResult<Json<Value>> {
     require_any_rights(&services, &caller.actor).await?;
-    let disabled: Vec<&str> = FEATURES
+    let always = FEATURES.iter();
+    let always = always.map(|(name, label, on)| ((*name).to_owned(), *label, "DEFAULT", *on));
+    let switched = features::FEATURES.iter().map(|feature| {
+        let on = feature.is_on(&services.features);
+        (
+            feature.upper_name(),
+            feature.label,
+            feature.kind.as_str(),
+            on,
+        )
+    });
+    let all: Vec<_> = always.chain(switched).collect();
+    let disabled = all.iter().filter(|(.., on)| !on).map(|(name, ..)| name);
+    let disabled: Vec<&String> = disabled.collect();
+    let preview = all
         .iter()
-        .filter(|(.., on)| !on)
-        .map(|(name, ..)| *name)
-        .collect();
+        .filter(|(_, _, kind, _)| *kind == Kind::Preview.as_str());
+    let preview: Vec<&String> = preview.map(|(name, ..)| name).collect();
     let mappers: Value = serde_json::from_str(BUILTIN_MAPPERS).map_err(ApiError::internal)?;
     Ok(Json(json!({
         "systemInfo": system(services.clock.now_millis()),
@@ -111,11 +125,11 @@ async fn read(State(services): State<Arc<Services>>, caller: Caller) -> ApiResul
         "profileInfo": {
             "name": "realmkeep",
             "disabledFeatures": disabled,
-            "previewFeatures": [],
+            "previewFeatures": preview,
             "experimentalFeatures": [],
         },
-        "features": FEATURES.iter().map(|(name, label, on)| json!({
-            "name": name, "label": label, "type": "DEFAULT", "dependencies": [], "enabled": on,
+        "features": all.iter().map(|(name, label, kind, on)| json!({
+            "name": name, "label": label, "type": kind, "dependencies": [], "enabled": on,
         })).collect::<Vec<_>>(),
         "cryptoInfo": {
             "cryptoProvider": "aws-lc-rs",
@@ -128,10 +142,10 @@ async fn read(State(services): State<Arc<Services>>, caller: Caller) -> ApiResul
         "themes": themes(),
         "socialProviders": [],
         "identityProviders": identity_providers::listed(),
-        "providers": providers()?,
+        "providers": providers(&services.features)?,
         "protocolMapperTypes": realmkeep_oidc::protocol_mapper_types(),
         "builtinProtocolMappers": {"openid-connect": mappers},
-        "clientInstallations": {"openid-connect": installation::listed()},
+        "clientInstallations": installation::listed(),
         "componentTypes": component_types()?,
         "passwordPolicies": POLICY_TYPES.iter().map(|policy| {
             let mut shown = json!({
@@ -218,7 +232,7 @@ fn themes() -> Value {
 }
 
 /// Ids of providers by what they are for.
-fn providers() -> ApiResult<Value> {
+fn providers(features: &Features) -> ApiResult<Value> {
     let mut all = Map::new();
     let mut put = |kind: &str, ids: Vec<String>| {
         let listed: Map<String, Value> = ids
@@ -270,7 +284,11 @@ fn providers() -> ApiResult<Value> {
             .filter_map(|t| t.id)
             .collect(),
     );
-    put("login-protocol", fixed(&["openid-connect"]));
+    let mut protocols = vec!["openid-connect"];
+    if features.docker {
+        protocols.push(realmkeep_oidc::docker::PROTOCOL);
+    }
+    put("login-protocol", fixed(&protocols));
     put(
         "identity_provider",
         identity_providers::listed()
@@ -280,10 +298,7 @@ fn providers() -> ApiResult<Value> {
             .filter_map(id_of)
             .collect(),
     );
-    put(
-        "client-installation",
-        installation::listed().iter().filter_map(id_of).collect(),
-    );
+    put("client-installation", installation::ids());
     let types: BTreeMap<String, Vec<Value>> =
         serde_json::from_str(COMPONENT_TYPES).map_err(ApiError::internal)?;
     for (kind, spi) in [

@@ -1,4 +1,5 @@
-//! The direct grant: a whole flow answered by one request (RFC 6749 section 4.3).
+//! Whole flows answered by one request: the direct grant (RFC 6749 section 4.3), and the login of
+//! Docker clients.
 
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use crate::authorization_request::AuthorizationRequest;
 use crate::flow::{Binding, Browser, Facts, Login, Progress, Shown, Stage, Submitted};
 use crate::{LoginFailure, Refusal, Services, brute_force, random};
 
-/// A direct grant that was proven.
+/// A login by one request that was proven.
 #[derive(Debug)]
 pub struct DirectGrant {
     pub subject: Arc<Subject>,
@@ -33,7 +34,44 @@ pub async fn direct_grant(
     form: &Submitted,
     ip: &str,
 ) -> Result<DirectGrant, LoginFailure> {
-    let flow = Binding::DirectGrant.flow(realm, &client.representation)?;
+    let browser = Browser {
+        ip: ip.to_owned(),
+        ..Browser::default()
+    };
+    let binding = Binding::DirectGrant;
+    at_once(services, realm, client, scope, binding, form, browser).await
+}
+
+/// Runs the realm's flow for Docker clients over the `Authorization` header of a request.
+///
+/// # Errors
+/// When it is refused: [`Refusal::AccountNotSetUp`] when the account has required actions.
+pub async fn docker_login(
+    services: &Services,
+    realm: &Realm,
+    client: &Client,
+    authorization: Option<String>,
+    ip: &str,
+) -> Result<DirectGrant, LoginFailure> {
+    let browser = Browser {
+        ip: ip.to_owned(),
+        authorization,
+        ..Browser::default()
+    };
+    let (binding, form) = (Binding::Docker, Submitted::of([("", ""); 0]));
+    at_once(services, realm, client, "", binding, &form, browser).await
+}
+
+async fn at_once(
+    services: &Services,
+    realm: &Realm,
+    client: &Client,
+    scope: &str,
+    binding: Binding,
+    form: &Submitted,
+    browser: Browser,
+) -> Result<DirectGrant, LoginFailure> {
+    let flow = binding.flow(realm, &client.representation)?;
     let request = AuthorizationRequest {
         client_id: client.representation.client_id.clone().unwrap_or_default(),
         scope: scope.to_owned(),
@@ -44,10 +82,7 @@ pub async fn direct_grant(
         realm,
         client,
         request: &request,
-        browser: Browser {
-            ip: ip.to_owned(),
-            ..Browser::default()
-        },
+        browser,
         now: services.clock.now(),
         subject: None,
         credentials: Vec::new(),

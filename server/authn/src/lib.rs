@@ -14,6 +14,7 @@ mod direct_grant;
 pub mod flow;
 pub mod login_state;
 pub mod mail;
+pub mod new_account;
 pub mod otp;
 pub mod password;
 pub mod random;
@@ -26,7 +27,7 @@ pub mod set_password;
 
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use cookies::CookieSeal;
-pub use direct_grant::{DirectGrant, direct_grant};
+pub use direct_grant::{DirectGrant, direct_grant, docker_login};
 pub use password::{LoginFailure, Refusal, verify_password};
 pub use remote_keys::RemoteKeyCache;
 pub use services::{BootstrapTrust, Services};

@@ -1,6 +1,7 @@
 use realmkeep_events::Events;
 use realmkeep_keys::{Keys, PasswordHasher};
 use realmkeep_model::clock::Clock;
+use realmkeep_model::features::Features;
 use realmkeep_pages::Pages;
 use realmkeep_store::Store;
 
@@ -20,6 +21,8 @@ pub struct Services {
     /// Keys of the issuers that clients and users may come from.
     pub remote_keys: RemoteKeyCache,
     pub pages: Pages,
+    /// What is switched on.
+    pub features: Features,
     /// The workload that administers this server without a password, if one is trusted.
     pub bootstrap_trust: Option<BootstrapTrust>,
     /// Seals what browsers keep for the server.

@@ -44,6 +44,9 @@ pub enum BearerError {
     /// Its sender did not prove to have the key that it is bound to.
     #[error("{0}")]
     Unproven(&'static str),
+    /// Its proof has to have a nonce of ours, and has not.
+    #[error("The DPoP proof has to have the nonce of the DPoP-Nonce header")]
+    NonceWanted,
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -146,10 +149,16 @@ pub(crate) async fn proven_access_token(
         }
         Scheme::Bearer => {}
         Scheme::Dpop => {
-            proven.jkt = dpop::proof(context, headers, method, url, Some(text))
+            let azp = token.str("azp").unwrap_or_default();
+            let client = context.services.store.client(&context.realm, azp).await?;
+            let client = client.ok_or(BearerError::NotActive("client_not_found"))?;
+            let request_line = (method, url);
+            let own = &client.representation;
+            proven.jkt = dpop::proof(context, headers, request_line, Some(text), own)
                 .await
                 .map_err(|e| match e.error {
                     "invalid_dpop_proof" => BearerError::Unproven("DPoP proof is not valid"),
+                    dpop::nonce::WANTED => BearerError::NonceWanted,
                     _ => BearerError::Invalid("the DPoP proof could not be checked".to_owned()),
                 })?;
             if proven.jkt.is_none() {

@@ -37,7 +37,7 @@ impl Binding {
         client: &ClientRepresentation,
     ) -> Result<Self, OAuthError> {
         let url = format!("{}/protocol/openid-connect/{endpoint}", context.issuer);
-        let proof = dpop::proof(context, headers, &Method::POST, &url, None).await?;
+        let proof = dpop::proof(context, headers, (&Method::POST, &url), None, client).await?;
         if proof.is_none() && is_on(client, DPOP_BOUND) {
             return Err(dpop::refused("DPoP proof is missing"));
         }
@@ -54,7 +54,7 @@ impl Binding {
         Ok(Self { jkt: proof, x5t })
     }
 
-    /// All that the sender of a request to `endpoint` proves.
+    /// All that the sender of the client's request to `endpoint` proves.
     ///
     /// # Errors
     /// A proof that is not good.
@@ -62,10 +62,11 @@ impl Binding {
         context: &Context,
         headers: &HeaderMap,
         endpoint: &str,
+        client: &ClientRepresentation,
     ) -> Result<Self, OAuthError> {
         let url = format!("{}/protocol/openid-connect/{endpoint}", context.issuer);
         Ok(Self {
-            jkt: dpop::proof(context, headers, &Method::POST, &url, None).await?,
+            jkt: dpop::proof(context, headers, (&Method::POST, &url), None, client).await?,
             x5t: context.certificate.as_ref().map(|c| c.thumbprint()),
         })
     }

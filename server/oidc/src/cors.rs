@@ -7,6 +7,7 @@ use serde_json::json;
 use url::Url;
 
 use crate::context::Context;
+use crate::dpop;
 
 /// Headers that a page may send along.
 const REQUEST_HEADERS: &str = "Origin, Access-Control-Request-Method, X-Requested-With, Accept, Access-Control-Request-Headers, DPoP, Content-Type, Authorization";
@@ -73,9 +74,14 @@ pub(crate) fn expose(context: &Context, mut response: Response) -> Response {
             header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
             HeaderValue::from_static("true"),
         );
+        let exposed = if headers.contains_key(dpop::nonce::HEADER) {
+            "Access-Control-Allow-Methods, WWW-Authenticate, DPoP-Nonce"
+        } else {
+            "Access-Control-Allow-Methods, WWW-Authenticate"
+        };
         headers.insert(
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("Access-Control-Allow-Methods, WWW-Authenticate"),
+            HeaderValue::from_static(exposed),
         );
         headers.append(header::VARY, HeaderValue::from_static("Origin"));
     }

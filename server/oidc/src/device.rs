@@ -16,6 +16,7 @@ use crate::binding::Binding;
 use crate::client_auth;
 use crate::context::Context;
 use crate::cors;
+use crate::dpop;
 use crate::error::{OAuthError, no_store};
 use crate::form::Form;
 use crate::scopes::Scopes;
@@ -45,10 +46,12 @@ struct Answer {
 
 pub(crate) async fn endpoint(context: Context, headers: HeaderMap, body: Bytes) -> Response {
     let mut event = context.event(EventType::Oauth2DeviceAuth);
-    match authorize(&context, &headers, &body, &mut event).await {
+    let mut client = None;
+    match authorize(&context, &headers, &body, &mut event, &mut client).await {
         Ok((answer, client)) => {
             context.emit(&event);
             let response = (StatusCode::OK, no_store(), axum::Json(answer)).into_response();
+            let response = dpop::nonce::supply(&context, &client.representation, response);
             if cors::allows(&context, &client.representation) {
                 cors::expose(&context, response)
             } else {
@@ -57,7 +60,11 @@ pub(crate) async fn endpoint(context: Context, headers: HeaderMap, body: Bytes) 
         }
         Err(error) => {
             refuse(&context, event, &error);
-            error.into_response()
+            let response = error.into_response();
+            match client {
+                Some(client) => dpop::nonce::supply(&context, &client.representation, response),
+                None => response,
+            }
         }
     }
 }
@@ -84,11 +91,12 @@ async fn authorize(
     headers: &HeaderMap,
     body: &Bytes,
     event: &mut Event,
+    known: &mut Option<Arc<Client>>,
 ) -> Result<(Answer, Arc<Client>), OAuthError> {
     let form = Form::from_body(headers, body)?;
     let authenticated = client_auth::authenticate(context, headers, &form).await?;
     note_client(event, &authenticated);
-    let client = authenticated.client;
+    let client = known.insert(authenticated.client).clone();
     check_enabled(&client)?;
     let binding =
         Binding::of_request(context, headers, "auth/device", &client.representation).await?;

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use realmkeep_keys::{KeysError, PasswordError};
 use realmkeep_store::StoreError;
 use serde_json::json;
+use url::Url;
 
 /// A refusal: the RFC's code and a description for the client, the exact reason for the event.
 #[derive(Clone, Debug)]
@@ -21,7 +22,9 @@ pub struct OAuthError {
     /// Seconds after which trying again makes sense.
     pub retry_after: Option<u32>,
     /// Set when the client used HTTP Basic: the answer then names the scheme (RFC 6749 section 5.2).
-    pub basic_realm: Option<String>,
+    pub basic_realm: Option<Box<str>>,
+    /// Where the user can link the account that the client asked a token of.
+    pub account_link_url: Option<Box<Url>>,
 }
 
 impl OAuthError {
@@ -38,6 +41,7 @@ impl OAuthError {
             reason: None,
             retry_after: None,
             basic_realm: None,
+            account_link_url: None,
         }
     }
 
@@ -124,7 +128,10 @@ impl OAuthError {
 
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
-        let body = json!({ "error": self.error, "error_description": self.description });
+        let mut body = json!({ "error": self.error, "error_description": self.description });
+        if let (Some(url), Some(fields)) = (&self.account_link_url, body.as_object_mut()) {
+            fields.insert("account-link-url".to_owned(), url.as_str().into());
+        }
         let mut response = (self.status, no_store(), axum::Json(body)).into_response();
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after {

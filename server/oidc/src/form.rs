@@ -53,7 +53,11 @@ impl Form {
         Self::parse_with(encoded, &[])
     }
 
-    fn parse_with(encoded: &[u8], repeated: &[&str]) -> Result<Self, OAuthError> {
+    /// As [`Form::parse`], with parameters that may come more than once.
+    ///
+    /// # Errors
+    /// `invalid_request` for another parameter that comes twice, too much, or what is not text.
+    pub(crate) fn parse_with(encoded: &[u8], repeated: &[&str]) -> Result<Self, OAuthError> {
         if encoded.len() > MAX_BYTES {
             return Err(OAuthError::invalid_request("request too large"));
         }

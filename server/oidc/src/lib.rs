@@ -13,6 +13,7 @@ pub mod context;
 mod cors;
 mod device;
 mod discovery;
+pub mod docker;
 mod dpop;
 mod encryption;
 pub mod error;

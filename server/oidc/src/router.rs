@@ -5,7 +5,7 @@ use axum::routing::{get, post};
 use realmkeep_authn::Services;
 
 use crate::{
-    authorize, browser, ciba, cors, device, discovery, introspect, login_actions, logout,
+    authorize, browser, ciba, cors, device, discovery, docker, introspect, login_actions, logout,
     registration, revoke, session_status, token, userinfo,
 };
 
@@ -58,6 +58,10 @@ pub fn router() -> Router<Arc<Services>> {
             get(userinfo::get)
                 .post(userinfo::post)
                 .options(cors::preflight_get),
+        )
+        .route(
+            "/realms/{realm}/protocol/docker-v2/auth",
+            get(docker::endpoint),
         )
         .merge(authorize::routes())
         .merge(login_actions::routes())

@@ -79,6 +79,13 @@ async fn answer(
             let error = ("invalid_dpop_proof", reason);
             return challenge(context, scheme, StatusCode::UNAUTHORIZED, Some(error));
         }
+        Err(e @ BearerError::NonceWanted) => {
+            let event = event.failed("invalid_token");
+            context.emit(&event.detail("reason", e.to_string()));
+            let error = (dpop::nonce::WANTED, "A DPoP nonce is required");
+            let response = unexposed(context, scheme, StatusCode::UNAUTHORIZED, Some(error));
+            return cors::expose(context, dpop::nonce::with_nonce(context, response));
+        }
         Err(e) => return OAuthError::internal(&chain(&e)).into_response(),
     };
     note(&mut event, &bearer);
@@ -103,6 +110,12 @@ async fn answer(
                 }
             };
             context.emit(&event);
+            let response = match scheme {
+                Scheme::Dpop => {
+                    dpop::nonce::supply(context, &bearer.client.representation, response)
+                }
+                Scheme::Bearer => response,
+            };
             if allowed {
                 cors::expose(context, response)
             } else {
@@ -174,8 +187,17 @@ fn note(event: &mut Event, bearer: &Bearer) {
     event.session_id = bearer.session.as_ref().map(|session| session.id.clone());
 }
 
-/// RFC 6750 section 3. The texts are constants, so nothing needs quoting.
 fn challenge(
+    context: &Context,
+    scheme: Scheme,
+    status: StatusCode,
+    error: Option<(&'static str, &'static str)>,
+) -> Response {
+    cors::expose(context, unexposed(context, scheme, status, error))
+}
+
+/// RFC 6750 section 3. The texts are constants, so nothing needs quoting.
+fn unexposed(
     context: &Context,
     scheme: Scheme,
     status: StatusCode,
@@ -198,5 +220,5 @@ fn challenge(
             .headers_mut()
             .insert(header::WWW_AUTHENTICATE, value);
     }
-    cors::expose(context, response)
+    response
 }

@@ -54,6 +54,7 @@ impl Server {
             accounts: realmkeep_authn::accounts::Accounts::plain(http.clone()).unwrap(),
             remote_keys: RemoteKeyCache::new(http, None, clock),
             pages: Pages::new("").unwrap(),
+            features: Default::default(),
             bootstrap_trust: None,
             cookies: CookieSeal::new(&master).unwrap(),
         });

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use realmkeep_model::features::Features;
 use realmkeep_representations::SecretString;
 use url::Url;
 
@@ -155,6 +156,12 @@ options! {
         shutdown_timeout: Seconds = "shutdown-timeout", "25", "KC_SHUTDOWN_TIMEOUT";
         /// Threads that serve requests. Without it: one for every processor.
         worker_threads: Option<usize> = "worker-threads", "";
+    }
+    "Features" {
+        /// What is off unless it is named here, separated by commas: `docker` (tokens for Docker
+        /// registries), `token-exchange` (exchange of tokens with other issuers); `preview` stands
+        /// for those that are in preview.
+        features: Features = "features", "", "KC_FEATURES";
     }
     "Accounts" {
         /// Folder of themes: `NAME/login/…`, read at start.

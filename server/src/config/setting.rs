@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use realmkeep_model::features::Features;
 use realmkeep_representations::SecretString;
 use realmkeep_store::PostgresOptions;
 use url::Url;
@@ -242,6 +243,15 @@ impl FromText for Vec<Url> {
                 )),
             })
             .collect()
+    }
+}
+
+impl FromText for Features {
+    const KIND: Kind = Kind::Text("NAMES");
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        text.parse()
+            .map_err(|e: realmkeep_model::features::UnknownFeature| e.to_string())
     }
 }
 

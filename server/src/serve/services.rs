@@ -52,6 +52,7 @@ pub fn services(
         base_url,
         remote_keys,
         pages,
+        features: config.features,
         bootstrap_trust,
         cookies: CookieSeal::new(&data.master_key)?,
         accounts,

@@ -59,6 +59,7 @@ async fn the_trusted_workload() {
             base_url: old.base_url.clone(),
             remote_keys: old.remote_keys.clone(),
             pages: realmkeep_pages::Pages::new("").unwrap(),
+            features: old.features,
             bootstrap_trust: trust,
             accounts: realmkeep_authn::accounts::Accounts::plain(old.remote_keys.http().clone())
                 .unwrap(),

@@ -11,6 +11,7 @@ mod bootstrap;
 mod clients;
 mod events;
 mod flows;
+mod installation;
 mod mail;
 mod paths;
 mod resources;

@@ -69,6 +69,15 @@ impl Server {
     }
 
     pub async fn start_trusting(trust: Option<BootstrapTrust>) -> Self {
+        Self::start_as("", trust).await
+    }
+
+    /// As [`Server::start`], with features switched on.
+    pub async fn start_featured(features: &str) -> Self {
+        Self::start_as(features, None).await
+    }
+
+    async fn start_as(features: &str, trust: Option<BootstrapTrust>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let master = MasterKey::generate().unwrap();
         let store = Store::open(&folder.path().join("test.db"), Box::new(master.clone())).unwrap();
@@ -88,6 +97,7 @@ impl Server {
             accounts: realmkeep_authn::accounts::Accounts::plain(outbound.clone()).unwrap(),
             remote_keys: RemoteKeyCache::new(outbound, None, clock.clone()),
             pages: Pages::new("").unwrap(),
+            features: features.parse().unwrap(),
             bootstrap_trust: trust,
             cookies: CookieSeal::new(&master).unwrap(),
             clock,
@@ -241,6 +251,22 @@ impl Caller<'_> {
 
     pub async fn get(&self, path: &str) -> Answer {
         self.call(Method::GET, path, None).await
+    }
+
+    /// A file below `/admin/realms`: its media type, and what it holds.
+    pub async fn download(&self, path: &str) -> (String, Vec<u8>) {
+        let url = format!("{}/admin/realms{path}", self.server.base);
+        let mut request = self.server.http.get(url);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        let kind = answer.headers()["content-type"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        (kind, answer.bytes().await.unwrap().to_vec())
     }
 
     pub async fn post(&self, path: &str, body: Value) -> Answer {

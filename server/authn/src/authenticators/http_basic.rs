@@ -6,7 +6,7 @@ use super::{WRONG_LOGIN, refused};
 use crate::flow::{
     About, Answer, Authenticator, Facts, Login, Node, Outcome, Page, Progress, Shown, Submitted,
 };
-use crate::password;
+use crate::{LoginFailure, password};
 
 /// Username and password in the `Authorization` header (RFC 7617).
 #[derive(Debug)]
@@ -38,30 +38,7 @@ impl Authenticator for HttpBasic {
     }
 
     fn run<'a>(&'a self, _: &'a Node, login: &'a mut Login<'_>) -> Answer<'a> {
-        Box::pin(async move {
-            let facts = &login.facts;
-            let Some(presented) = presented(facts) else {
-                return Ok(Outcome::Attempted);
-            };
-            let (username, password) = presented.split_once(':').unwrap_or((&presented, ""));
-            let checked = password::verify_by_name(
-                facts.services,
-                facts.realm,
-                username,
-                password,
-                &facts.browser.ip,
-            )
-            .await;
-            match checked {
-                Ok(subject) => {
-                    let user_id = subject.user.id.clone().unwrap_or_default();
-                    login.set_user(&user_id).await?;
-                    login.progress.attempted_username = Some(username.to_owned());
-                    Ok(Outcome::Success)
-                }
-                Err(failure) => refused(failure, WRONG_LOGIN, Shown::default()),
-            }
-        })
+        Box::pin(verify(login))
     }
 
     fn page(&self, _: &Node, _: &Facts<'_>, _: &Progress, _: &Shown) -> Page {
@@ -75,6 +52,32 @@ impl Authenticator for HttpBasic {
         _: &'a Submitted,
     ) -> Answer<'a> {
         self.run(step, login)
+    }
+}
+
+/// Takes whom the header names, if there is one and the password is right.
+pub(super) async fn verify(login: &mut Login<'_>) -> Result<Outcome, LoginFailure> {
+    let facts = &login.facts;
+    let Some(presented) = presented(facts) else {
+        return Ok(Outcome::Attempted);
+    };
+    let (username, password) = presented.split_once(':').unwrap_or((&presented, ""));
+    let checked = password::verify_by_name(
+        facts.services,
+        facts.realm,
+        username,
+        password,
+        &facts.browser.ip,
+    )
+    .await;
+    match checked {
+        Ok(subject) => {
+            let user_id = subject.user.id.clone().unwrap_or_default();
+            login.set_user(&user_id).await?;
+            login.progress.attempted_username = Some(username.to_owned());
+            Ok(Outcome::Success)
+        }
+        Err(failure) => refused(failure, WRONG_LOGIN, Shown::default()),
     }
 }
 

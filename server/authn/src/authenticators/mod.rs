@@ -7,6 +7,7 @@ pub mod deny_access;
 pub mod direct_grant_otp;
 pub mod direct_grant_password;
 pub mod direct_grant_username;
+pub mod docker_http_basic;
 pub mod http_basic;
 pub mod identity_provider_redirector;
 pub mod otp_form;

@@ -1,25 +1,21 @@
 //! The registration form. Its parts are executions of their own: the user, the password, the terms,
 //! the proof of being human.
 
-use std::sync::Arc;
-
 use realmkeep_events::EventType;
 use realmkeep_model::user_profile::{
-    Attributes, LoginSettings, ProfileContext, ProfileError, ProfilePlace, set_attributes,
+    Attributes, LoginSettings, ProfileContext, ProfileError, ProfilePlace,
 };
 use realmkeep_pages::Message;
 use realmkeep_pages::page::{Captcha, ProfileField as ShownField};
-use realmkeep_representations::UserRepresentation;
-use realmkeep_store::roles::Holder;
-use realmkeep_store::{Realm, Store, StoreError, Subject};
+use realmkeep_store::StoreError;
 use serde::Deserialize;
-use uuid::Uuid;
 
 use crate::LoginFailure;
 use crate::flow::{
     About, Answer, Authenticator, Facts, Login, Node, NodeKind, Outcome, Page, Progress,
     Requirement, Shown, Submitted,
 };
+use crate::new_account::{NewAccount, has_address, new_user};
 use crate::set_password::{SetPasswordError, set_password};
 
 /// Creates an account.
@@ -203,66 +199,17 @@ async fn register(
             Err(error) => return Err(error.into()),
         },
     };
-    let id = user.id.clone().unwrap_or_default();
-    login.push(services.store.insert_user(&realm.id, &user, None)?);
-    steps.into_iter().for_each(|step| login.push(step));
-    let role = realm
-        .settings
-        .default_role
-        .as_ref()
-        .and_then(|r| r.id.clone());
-    if let Some(role) = &role {
-        login.push(Store::grant_role(Holder::User, &id, role));
-    }
-    let groups = default_groups(realm);
-    for group in &groups {
-        login.push(Store::join_group(&id, group));
-    }
+    let known = [user.username.clone(), user.email.clone()];
+    let account = NewAccount::of(&services.store, realm, user, steps)?;
+    account.steps.into_iter().for_each(|step| login.push(step));
     let mut details = vec![("register_method", "form".to_owned())];
-    let known = [("username", &user.username), ("email", &user.email)];
-    details.extend(known.into_iter().filter_map(|(k, v)| Some((k, v.clone()?))));
+    let known = ["username", "email"].into_iter().zip(known);
+    details.extend(known.filter_map(|(name, value)| Some((name, value?))));
     login.notice(EventType::Register, details);
     // The account is written with what comes out of this request; until then it is known here.
-    let mut held: Vec<String> = role.into_iter().collect();
-    for group in realm.with_ancestors(&groups) {
-        held.extend(
-            realm
-                .roles
-                .of_groups
-                .get(&group)
-                .into_iter()
-                .flatten()
-                .cloned(),
-        );
-    }
-    login.progress.user = Some(id);
-    login.facts.subject = Some(Arc::new(Subject {
-        user,
-        roles: realm.roles.expand(held),
-        groups,
-    }));
+    login.progress.user.clone_from(&account.subject.user.id);
+    login.facts.subject = Some(account.subject);
     Ok(Outcome::Success)
-}
-
-fn new_user(realm: &Realm, attributes: &Attributes, now_millis: i64) -> UserRepresentation {
-    let mut user = UserRepresentation {
-        id: Some(Uuid::new_v4().to_string()),
-        enabled: Some(true),
-        email_verified: Some(false),
-        created_timestamp: Some(now_millis),
-        ..UserRepresentation::default()
-    };
-    set_attributes(&mut user, attributes);
-    let actions: Vec<String> = realm
-        .settings
-        .required_actions
-        .iter()
-        .flatten()
-        .filter(|action| action.default_action == Some(true) && action.enabled != Some(false))
-        .filter_map(|action| action.alias.clone())
-        .collect();
-    user.required_actions = (!actions.is_empty()).then_some(actions);
-    user
 }
 
 /// Names and addresses that somebody has already.
@@ -290,44 +237,6 @@ async fn taken(
         });
     }
     Ok(taken)
-}
-
-async fn has_address(store: &Store, realm_id: &str, email: &str) -> Result<bool, StoreError> {
-    // One by address finds nobody where several have it.
-    let search = realmkeep_store::users::UserSearch {
-        email: Some(email.to_owned()),
-        exact: true,
-        ..Default::default()
-    };
-    Ok(store.count_users(realm_id, &search).await? > 0)
-}
-
-/// Ids of the realm's default groups, which are listed by path.
-fn default_groups(realm: &Realm) -> Vec<String> {
-    let wanted = realm.settings.default_groups.as_deref().unwrap_or_default();
-    if wanted.is_empty() {
-        return Vec::new();
-    }
-    let mut ids: Vec<String> = realm
-        .groups
-        .keys()
-        .filter(|id| wanted.contains(&path(realm, id)))
-        .cloned()
-        .collect();
-    ids.sort();
-    ids
-}
-
-fn path(realm: &Realm, id: &str) -> String {
-    let mut names = Vec::new();
-    let mut here = realm.groups.get(id);
-    // Parents cannot form a cycle; the bound is for a database that was written to by hand.
-    while let Some(group) = here.filter(|_| names.len() < 64) {
-        names.push(group.name.clone().unwrap_or_default());
-        here = group.parent_id.as_ref().and_then(|id| realm.groups.get(id));
-    }
-    names.reverse();
-    format!("/{}", names.join("/"))
 }
 
 /// The part of the form, when it is switched on.

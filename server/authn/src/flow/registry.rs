@@ -21,6 +21,7 @@ pub fn authenticators() -> &'static [&'static dyn Authenticator] {
         &steps::deny_access::DenyAccess,
         &steps::user_session_limits::UserSessionLimits,
         &steps::http_basic::HttpBasic,
+        &steps::docker_http_basic::DockerHttpBasic,
         &steps::direct_grant_username::DirectGrantUsername,
         &steps::direct_grant_password::DirectGrantPassword,
         &steps::direct_grant_otp::DirectGrantOtp,

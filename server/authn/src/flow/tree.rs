@@ -74,6 +74,8 @@ pub enum Binding {
     Registration,
     #[serde(rename = "c")]
     ResetCredentials,
+    #[serde(rename = "k")]
+    Docker,
 }
 
 /// Why a flow cannot be run; an administrator's mistake.
@@ -103,6 +105,7 @@ impl Binding {
             ),
             Self::Registration => (None, &settings.registration_flow, "registration"),
             Self::ResetCredentials => (None, &settings.reset_credentials_flow, "reset credentials"),
+            Self::Docker => (None, &settings.docker_authentication_flow, "docker auth"),
         };
         let overridden = key
             .and_then(|key| {

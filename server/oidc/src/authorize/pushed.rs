@@ -47,9 +47,11 @@ struct Pushed {
 /// `…/ext/par/request`.
 pub(super) async fn endpoint(context: Context, headers: HeaderMap, body: Bytes) -> Response {
     let mut event = context.event(EventType::PushedAuthorizationRequest);
-    match push(&context, &headers, &body, &mut event).await {
+    let mut client = None;
+    match push(&context, &headers, &body, &mut event, &mut client).await {
         Ok((response, client)) => {
             context.emit(&event);
+            let response = dpop::nonce::supply(&context, &client.representation, response);
             if cors::allows(&context, &client.representation) {
                 cors::expose(&context, response)
             } else {
@@ -61,7 +63,11 @@ pub(super) async fn endpoint(context: Context, headers: HeaderMap, body: Bytes) 
                 event = event.detail("reason", reason.as_str());
             }
             context.emit(&event.failed(error.event));
-            error.into_response()
+            let response = error.into_response();
+            match client {
+                Some(client) => dpop::nonce::supply(&context, &client.representation, response),
+                None => response,
+            }
         }
     }
 }
@@ -71,11 +77,12 @@ async fn push(
     headers: &HeaderMap,
     body: &Bytes,
     event: &mut Event,
+    known: &mut Option<Arc<Client>>,
 ) -> Result<(Response, Arc<Client>), OAuthError> {
     let form = Form::from_body(headers, body)?;
     event.client_id = form.value("client_id").map(str::to_owned);
     let authenticated = client_auth::authenticate(context, headers, &form).await?;
-    let client = &authenticated.client;
+    let client = known.insert(authenticated.client);
     event.client_id = client.representation.client_id.clone();
     if form.is_sent("request_uri") {
         return Err(OAuthError::invalid_request(
@@ -98,7 +105,7 @@ async fn push(
         .filter(|(name, _)| !OWN.contains(&name.as_str()))
         .cloned()
         .collect();
-    bind(context, headers, &request, &mut parameters).await?;
+    bind(context, headers, client, &request, &mut parameters).await?;
     let size: usize = parameters.iter().map(|(n, v)| n.len() + v.len()).sum();
     if size > MAX_KEPT {
         return Err(OAuthError::invalid_request(format!(
@@ -122,18 +129,21 @@ async fn push(
     context.services.store.commit(batch).await?;
     let body = json!({ "request_uri": format!("{PREFIX}{reference}"), "expires_in": lifespan });
     let response = (StatusCode::CREATED, no_store(), axum::Json(body)).into_response();
-    Ok((response, authenticated.client))
+    Ok((response, client.clone()))
 }
 
 /// A proof that comes with the request binds the code to its key (RFC 9449 §10.1).
 async fn bind(
     context: &Context,
     headers: &HeaderMap,
+    client: &Client,
     request: &AuthorizationRequest,
     parameters: &mut Vec<(String, String)>,
 ) -> Result<(), OAuthError> {
     let url = format!("{}/protocol/openid-connect/ext/par/request", context.issuer);
-    let Some(proven) = dpop::proof(context, headers, &Method::POST, &url, None).await? else {
+    let request_line = (&Method::POST, url.as_str());
+    let proven = dpop::proof(context, headers, request_line, None, &client.representation).await?;
+    let Some(proven) = proven else {
         return Ok(());
     };
     match &request.dpop_jkt {

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use realmkeep_representations::{ConfigPropertyRepresentation, ProtocolMapperTypeRepresentation};
 use serde_json::Value;
 
+use crate::docker;
+
 use super::{Claims, Facts, Mapper, Target};
 
 /// A kind of mapper; one a file, one line each in [`super::MAPPERS`].
@@ -224,10 +226,13 @@ impl Target {
 /// The kinds of mappers by protocol, as `serverinfo` lists them.
 pub fn protocol_mapper_types() -> BTreeMap<String, Vec<ProtocolMapperTypeRepresentation>> {
     let all = super::MAPPERS.iter().map(|kind| kind.representation());
-    BTreeMap::from([("openid-connect".to_owned(), all.collect())])
+    BTreeMap::from([
+        ("openid-connect".to_owned(), all.collect()),
+        (docker::PROTOCOL.to_owned(), docker::mapper_types()),
+    ])
 }
 
 /// Whether a protocol mapper of this id exists here; others are kept and do nothing.
 pub fn is_known_mapper(id: &str) -> bool {
-    super::MAPPERS.iter().any(|kind| kind.id == id)
+    super::MAPPERS.iter().any(|kind| kind.id == id) || id == docker::allow_all::ID
 }

@@ -74,7 +74,7 @@ pub async fn authenticate(
             Ok(authenticated)
         }
         Err(mut error) => {
-            error.basic_realm = basic_realm;
+            error.basic_realm = basic_realm.map(Into::into);
             Err(error)
         }
     }

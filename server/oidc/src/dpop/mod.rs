@@ -1,10 +1,13 @@
 //! Demonstrating Proof of Possession (RFC 9449): a request carries a JWT that the sender's key signed
 //! for this very request.
 
+pub(crate) mod nonce;
+
 use http::{HeaderMap, Method, StatusCode};
 use realmkeep_jose::{
     Algorithm, Jwk, UnverifiedJwt, Verified, VerifyingKey, base64url, sha256, verify,
 };
+use realmkeep_representations::ClientRepresentation;
 use realmkeep_store::single_use::Space;
 use serde_json::Value;
 use subtle::ConstantTimeEq;
@@ -24,16 +27,18 @@ const MAX_JTI: usize = 512;
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// The thumbprint (RFC 7638) of the key that signed the request's proof; None without a proof.
-/// `access_token` is the token that the request carries, which the proof then has to name.
+/// `access_token` is the token that the request carries, which the proof then has to name; `client` is
+/// whose request it is.
 ///
 /// # Errors
-/// `invalid_dpop_proof` for a proof that is not for this request, not from now, or was used before.
+/// `invalid_dpop_proof` for a proof that is not for this request, not from now, or was used before;
+/// [`nonce::WANTED`] for one without the nonce that the client has to use.
 pub(crate) async fn proof(
     context: &Context,
     headers: &HeaderMap,
-    method: &Method,
-    url: &str,
+    (method, url): (&Method, &str),
     access_token: Option<&str>,
+    client: &ClientRepresentation,
 ) -> Result<Option<String>, OAuthError> {
     let mut values = headers.get_all(HEADER).iter();
     let Some(value) = values.next() else {
@@ -48,6 +53,9 @@ pub(crate) async fn proof(
     let (proof, thumbprint) = signed(text)?;
     check_request(&proof, method, url, access_token)?;
     check_time(&proof, context.now)?;
+    if nonce::is_required(&context.realm, client) {
+        nonce::check(context, &proof)?;
+    }
     once(context, &proof, &thumbprint).await?;
     Ok(Some(thumbprint))
 }

@@ -29,6 +29,7 @@ use crate::binding::Binding;
 use crate::browser::{PageError, clear_cookie, page, protect};
 use crate::client_auth;
 use crate::context::Context;
+use crate::dpop;
 use crate::error::{OAuthError, no_store};
 use crate::form::Form;
 use crate::session_status;
@@ -84,7 +85,8 @@ async fn by_form(context: Context, headers: HeaderMap, body: Bytes) -> Response 
 /// An application without a browser at hand ends the session that its refresh token belongs to.
 async fn by_client(context: &Context, headers: &HeaderMap, form: &Form) -> Response {
     let mut event = context.event(EventType::Logout);
-    match end_of_token(context, headers, form, &mut event).await {
+    let mut client = None;
+    match end_of_token(context, headers, form, &mut event, &mut client).await {
         Ok(ended) => {
             // Nothing to tell when it had ended before.
             if ended {
@@ -94,7 +96,11 @@ async fn by_client(context: &Context, headers: &HeaderMap, form: &Form) -> Respo
         }
         Err(error) => {
             token::refuse(context, event, &error);
-            error.into_response()
+            let response = error.into_response();
+            match client {
+                Some(client) => dpop::nonce::supply(context, &client.representation, response),
+                None => response,
+            }
         }
     }
 }
@@ -104,19 +110,20 @@ async fn end_of_token(
     headers: &HeaderMap,
     form: &Form,
     event: &mut Event,
+    known: &mut Option<Arc<Client>>,
 ) -> Result<bool, OAuthError> {
     let authenticated = client_auth::authenticate(context, headers, form).await?;
     token::note_client(event, &authenticated);
+    let client = &known.insert(authenticated.client).representation;
     let text = form.value("refresh_token").unwrap_or_default();
     let refresh = token::refresh_token::read(context, text).await?;
-    let client_id = authenticated.client.representation.client_id.as_deref();
-    if refresh.str("azp") != client_id {
+    if refresh.str("azp") != client.client_id.as_deref() {
         return Err(OAuthError::invalid_grant(
             "Invalid refresh token. Token client and authorized client don't match",
         )
         .event("invalid_token"));
     }
-    let proven = Binding::proven(context, headers, "logout").await?;
+    let proven = Binding::proven(context, headers, "logout", client).await?;
     if !proven.satisfies(&Binding::of_token(&refresh)) {
         return Err(
             OAuthError::invalid_grant("Token binding verification failed").event("invalid_token"),

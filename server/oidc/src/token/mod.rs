@@ -4,6 +4,9 @@ mod authorization_code;
 mod ciba;
 mod client_credentials;
 mod device_code;
+mod external_exchange;
+mod external_identity;
+mod issuer_exchange;
 mod jwt_bearer;
 mod offline;
 mod password;
@@ -23,6 +26,7 @@ use crate::binding::Binding;
 use crate::client_auth::{self, Authenticated};
 use crate::context::Context;
 use crate::cors;
+use crate::dpop;
 use crate::error::{OAuthError, no_store};
 use crate::form::Form;
 use crate::issue::{TokenResponse, client_id};
@@ -58,11 +62,11 @@ pub(crate) async fn endpoint(context: Context, headers: HeaderMap, body: Bytes) 
             event.details.insert("scope", tokens.scope.clone());
             context.emit(&event);
             let response = (StatusCode::OK, no_store(), axum::Json(&*tokens)).into_response();
-            cors::expose(&context, response)
+            cors::expose(&context, with_nonce(&context, client.as_ref(), response))
         }
         Err(error) => {
             refuse(&context, event, &error);
-            let response = error.into_response();
+            let response = with_nonce(&context, client.as_ref(), error.into_response());
             // A page may read why, once it is clear that it may use the client.
             match client {
                 Some(client) if cors::allows(&context, &client.client.representation) => {
@@ -71,6 +75,14 @@ pub(crate) async fn endpoint(context: Context, headers: HeaderMap, body: Bytes) 
                 _ => response,
             }
         }
+    }
+}
+
+/// The nonce for the client's next DPoP proof, once it is clear which client it is.
+fn with_nonce(context: &Context, client: Option<&Authenticated>, response: Response) -> Response {
+    match client {
+        Some(known) => dpop::nonce::supply(context, &known.client.representation, response),
+        None => response,
     }
 }
 

@@ -7,11 +7,11 @@ use realmkeep_representations::ClientRepresentation;
 use realmkeep_store::sessions::ClientSessionDetail;
 use realmkeep_store::{Batch, Store, StoreError};
 
-use super::{TokenRequest, offline};
+use super::{TokenRequest, external_exchange, issuer_exchange, offline};
 use crate::bearer::{self, Bearer, BearerError};
 use crate::binding::Binding;
 use crate::error::{OAuthError, chain};
-use crate::issue::{self, Extras, Grant, GrantKind, Place, TokenResponse, client_id};
+use crate::issue::{self, Extras, Grant, GrantKind, Place, Prepared, TokenResponse, client_id};
 use crate::scopes::Scopes;
 
 pub(super) const NAME: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -23,16 +23,16 @@ const MAX_AUDIENCES: usize = 20;
 
 /// What can be asked for (RFC 8693 section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Access,
     Refresh,
     Id,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::Access, Self::Refresh, Self::Id];
+    pub(super) const ALL: [Self; 3] = [Self::Access, Self::Refresh, Self::Id];
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Access => "urn:ietf:params:oauth:token-type:access_token",
             Self::Refresh => "urn:ietf:params:oauth:token-type:refresh_token",
@@ -47,6 +47,15 @@ pub(super) async fn exchange(
 ) -> Result<TokenResponse, OAuthError> {
     let (context, client) = (request.context, request.client);
     let representation = &client.representation;
+    if context.services.features.token_exchange {
+        if request.form.value("requested_issuer").is_some() {
+            return issuer_exchange::exchange(request, event).await;
+        }
+        let issuer = request.form.value("subject_issuer");
+        if issuer.is_some_and(|issuer| issuer != context.issuer) {
+            return external_exchange::exchange(request, event).await;
+        }
+    }
     check_client(representation)?;
     let kind = wanted(request)?;
     let audience = audience(request)?;
@@ -119,12 +128,7 @@ pub(super) async fn exchange(
         client_session: detail.as_ref(),
     };
     let prepared = issue::prepare(context, grant).await?.with(extras);
-    if let Some(missing) = prepared.missing_audience() {
-        let shown: String = missing.chars().take(200).collect();
-        return Err(OAuthError::invalid_request(format!(
-            "Requested audience not available: {shown}"
-        )));
-    }
+    check_audience(&prepared)?;
     if !batch.is_empty() {
         match context.services.store.commit(batch).await {
             Ok(_) => {}
@@ -132,6 +136,11 @@ pub(super) async fn exchange(
             Err(e) => return Err(e.into()),
         }
     }
+    sign(prepared, kind)
+}
+
+/// What is sent for the wanted kind.
+pub(super) fn sign(prepared: Prepared<'_>, kind: Kind) -> Result<TokenResponse, OAuthError> {
     let mut tokens = prepared.sign(&Place::first())?;
     if kind == Kind::Id {
         // RFC 8693 section 2.2.1: whatever it is, it is called an access token, and is none.
@@ -139,6 +148,20 @@ pub(super) async fn exchange(
         tokens.token_type = "N_A";
     }
     Ok(tokens)
+}
+
+/// # Errors
+/// `invalid_request` when the token would not be for all that was asked for.
+pub(super) fn check_audience(prepared: &Prepared<'_>) -> Result<(), OAuthError> {
+    match prepared.missing_audience() {
+        None => Ok(()),
+        Some(missing) => {
+            let shown: String = missing.chars().take(200).collect();
+            Err(OAuthError::invalid_request(format!(
+                "Requested audience not available: {shown}"
+            )))
+        }
+    }
 }
 
 fn check_client(client: &ClientRepresentation) -> Result<(), OAuthError> {
@@ -203,11 +226,11 @@ fn wanted(request: &TokenRequest<'_>) -> Result<Kind, OAuthError> {
     Ok(kind)
 }
 
-fn unsupported() -> OAuthError {
+pub(super) fn unsupported() -> OAuthError {
     OAuthError::invalid_request("requested_token_type unsupported")
 }
 
-fn audience(request: &TokenRequest<'_>) -> Result<Vec<String>, OAuthError> {
+pub(super) fn audience(request: &TokenRequest<'_>) -> Result<Vec<String>, OAuthError> {
     let names: Vec<String> = request.form.values("audience").map(str::to_owned).collect();
     if names.len() > MAX_AUDIENCES {
         return Err(OAuthError::invalid_request("Too many audiences"));
@@ -217,7 +240,9 @@ fn audience(request: &TokenRequest<'_>) -> Result<Vec<String>, OAuthError> {
 
 /// The token that stands for the user, good now and meant for the requesting client; with what the new
 /// tokens are bound to: a binding is kept (RFC 9449 section 5).
-async fn subject_token(request: &TokenRequest<'_>) -> Result<(Bearer, Binding), OAuthError> {
+pub(super) async fn subject_token(
+    request: &TokenRequest<'_>,
+) -> Result<(Bearer, Binding), OAuthError> {
     let context = request.context;
     let text = request
         .form
@@ -260,7 +285,7 @@ async fn subject_token(request: &TokenRequest<'_>) -> Result<(Bearer, Binding), 
     Ok((found, binding))
 }
 
-fn invalid_token(reason: impl Into<String>) -> OAuthError {
+pub(super) fn invalid_token(reason: impl Into<String>) -> OAuthError {
     OAuthError::invalid_request("Invalid token")
         .event("invalid_token")
         .because(reason)

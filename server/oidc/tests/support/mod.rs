@@ -69,6 +69,14 @@ impl Server {
 
     /// As [`Server::start`], with other settings of the realm.
     pub async fn start_with(change: impl FnOnce(&mut RealmRepresentation)) -> Self {
+        Self::start_featured("", change).await
+    }
+
+    /// As [`Server::start_with`], with features switched on.
+    pub async fn start_featured(
+        features: &str,
+        change: impl FnOnce(&mut RealmRepresentation),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let master = MasterKey::generate().unwrap();
         let store = Store::open(&folder.path().join("test.db"), Box::new(master.clone())).unwrap();
@@ -88,6 +96,7 @@ impl Server {
             accounts: realmkeep_authn::accounts::Accounts::plain(outbound.clone()).unwrap(),
             remote_keys: RemoteKeyCache::new(outbound, None, clock.clone()),
             pages: Pages::new("").unwrap(),
+            features: features.parse().unwrap(),
             bootstrap_trust: None,
             cookies: CookieSeal::new(&master).unwrap(),
             clock,

@@ -10,8 +10,11 @@
 mod ciba;
 mod client_auth;
 mod device;
+mod docker;
 mod dpop;
+mod dpop_nonce;
 mod exchange;
+mod exchange_external;
 mod families;
 mod introspection;
 mod jwt_bearer;
