@@ -17,6 +17,10 @@ check 'and does not arrive' '0' says_admin
 local_token() { in_pod shop-backend call -header 'X-Local-Token: 1' "http://127.0.0.1:15002/v1/token?target=warehouse" | sed 's/"access_token": *"[^"]*"/"access_token":"…"/'; }
 check "the shop's sidecar hands out a token" '200 *"access_token"*"expires_in"*' local_token
 
+# The pods have theirs from a volume; one may be asked for as well.
+requested() { token_request "$local_url/realms/quickstart" shop shop-backend | sed 's/"access_token": *"[^"]*"/"access_token":"…"/'; }
+check 'a token from the TokenRequest API is good too: 200' '200 *"access_token"*' requested
+
 secrets() { k get secrets --namespace shop --no-headers 2>&1; }
 check 'no secret is in the namespace of the applications' 'No resources found*' secrets
 secret_volumes() { k get pods --namespace shop -o json | grep -c '"secret":' || true; }

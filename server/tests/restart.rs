@@ -12,6 +12,8 @@ use support::postgres::Database;
 use support::{Server, realmkeep, serve_args, sign_in, token};
 
 /// kill -9 logs nobody out: the refresh token of before goes on working, and so do the keys.
+///
+/// spec: SESS-15
 #[tokio::test]
 async fn sessions_survive_a_crash() {
     let mut engines = vec![None];

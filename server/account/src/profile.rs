@@ -127,10 +127,11 @@ async fn require_free(caller: &Caller, user: &UserRepresentation) -> AccountResu
     let settings = &caller.realm.settings;
     if let Some(email) = user.email.as_deref().filter(|e| !e.is_empty()) {
         let unique = settings.duplicate_emails_allowed != Some(true);
-        let by_email = caller.store().find_user_by_email(realm, email).await?;
+        let own = user.id.as_deref().unwrap_or_default();
+        let others = caller.store().others_have_email(realm, email, own).await?;
         let named_so = caller.store().find_user_named(realm, email).await?;
         let by_name = settings.login_with_email_allowed != Some(false) && other(named_so);
-        if (unique && other(by_email)) || by_name {
+        if (unique && others) || by_name {
             return Err(taken("email", "emailExistsMessage", email));
         }
     }

@@ -2,14 +2,13 @@
 
 use axum::Json;
 use http::StatusCode;
+use realmkeep_model::secret_rotation::{self, ROTATED};
 use realmkeep_representations::{CredentialRepresentation, SecretString};
 use realmkeep_store::Batch;
 
 use crate::clients;
 use crate::error::{ApiError, ApiResult};
 use crate::request::Cx;
-
-const ROTATED: &str = "client.secret.rotated";
 
 fn none() -> ApiError {
     ApiError::not_found("Client does not have a rotated secret")
@@ -32,12 +31,10 @@ pub async fn rotated(cx: Cx) -> ApiResult<Json<CredentialRepresentation>> {
 pub async fn forget_rotated(cx: Cx) -> ApiResult<StatusCode> {
     let old = clients::here_to_manage(&cx).await?;
     let mut new = old.clone();
-    let attributes = new.attributes.get_or_insert_default();
-    if attributes.remove(ROTATED).is_none() {
+    if !new.attributes.iter().any(|a| a.contains_key(ROTATED)) {
         return Err(none());
     }
-    attributes.remove("client.secret.rotated.creation.time");
-    attributes.remove("client.secret.rotated.expiration.time");
+    secret_rotation::forget_rotated(&mut new);
     let mut batch = Batch::new();
     clients::push_update(&cx, &mut batch, &old, &new)?;
     cx.commit(batch).await?;

@@ -9,6 +9,9 @@ use axum::{Json, Router};
 use http::StatusCode;
 use realmkeep_authn::Services;
 use realmkeep_model::fresh;
+use realmkeep_model::secret_rotation::{
+    self, CREATION, EXPIRATION, Occasion, ROTATED, SecretRotation,
+};
 use realmkeep_oidc::docker;
 use realmkeep_representations::{
     ClientRepresentation, ClientScopeRepresentation, CredentialRepresentation, RealmRepresentation,
@@ -226,15 +229,22 @@ pub fn completed(
     attributes
         .entry("realm_client".to_owned())
         .or_insert_with(|| "false".to_owned());
-    finish_secret(&mut client, None, now);
+    finish_secret(&mut client, None, now)?;
     number_mappers(client.protocol_mappers.as_mut());
     check(&client, scopes)?;
     Ok(client)
 }
 
 /// Puts the secret in order: none for public clients, the old one for a masked one, a new one where
-/// the client authenticates with it and has none.
-fn finish_secret(client: &mut ClientRepresentation, old: Option<&ClientRepresentation>, now: i64) {
+/// the client authenticates with it and has none, or where its time is over.
+///
+/// # Errors
+/// 400 when the rules of its rotation do not agree.
+fn finish_secret(
+    client: &mut ClientRepresentation,
+    old: Option<&ClientRepresentation>,
+    now: i64,
+) -> ApiResult<()> {
     if client
         .secret
         .as_ref()
@@ -244,23 +254,42 @@ fn finish_secret(client: &mut ClientRepresentation, old: Option<&ClientRepresent
     }
     if client.public_client == Some(true) {
         client.secret = None;
-        return;
+        return Ok(());
     }
     let uses_secret = matches!(
         client.client_authenticator_type.as_deref(),
         Some("client-secret" | "client-secret-jwt")
     ) && client.protocol.as_deref() != Some("saml");
+    let changed = old.is_some_and(|old| old.secret != client.secret);
+    let end = old.and_then(secret_rotation::expiration);
     if uses_secret && client.secret.is_none() {
         set_new_secret(client, now);
+    } else if changed && end == secret_rotation::expiration(client) {
+        // The end of another secret is not that of this one.
+        if let Some(attributes) = &mut client.attributes {
+            attributes.remove(EXPIRATION);
+        }
     }
+    // What is imported stays as it is.
+    if let Some(rotation) = rotation(client)?
+        && (old.is_some() || secret_rotation::expiration(client).is_none())
+    {
+        rotation.apply(client, Occasion::Change, now, new_secret);
+    }
+    Ok(())
 }
 
+fn rotation(client: &ClientRepresentation) -> ApiResult<Option<SecretRotation>> {
+    SecretRotation::of(client).map_err(|e| ApiError::bad_request(format!("attributes: {e}")))
+}
+
+/// A new secret in the place of the old one, if any, which is good for nothing from now on.
 fn set_new_secret(client: &mut ClientRepresentation, now: i64) {
     client.secret = Some(new_secret());
-    client
-        .attributes
-        .get_or_insert_default()
-        .insert("client.secret.creation.time".to_owned(), now.to_string());
+    secret_rotation::forget_rotated(client);
+    let attributes = client.attributes.get_or_insert_default();
+    attributes.insert(CREATION.to_owned(), now.to_string());
+    attributes.remove(EXPIRATION);
 }
 
 fn new_secret() -> SecretString {
@@ -379,7 +408,7 @@ pub fn mask(client: &mut ClientRepresentation) {
     }
     client.registration_access_token = None;
     if let Some(attributes) = &mut client.attributes {
-        attributes.remove("client.secret.rotated");
+        attributes.remove(ROTATED);
     }
 }
 
@@ -557,7 +586,7 @@ async fn update(cx: Cx, given: Given<ClientRepresentation>) -> ApiResult<StatusC
         new.client_id.clone_from(&old.client_id);
     }
     let scopes = ScopeDefaults::of_stored(&cx.realm);
-    finish_secret(&mut new, Some(&old), cx.services.clock.now());
+    finish_secret(&mut new, Some(&old), cx.services.clock.now())?;
     number_mappers(new.protocol_mappers.as_mut());
     check(&new, &scopes)?;
     if new.protocol != old.protocol {
@@ -685,7 +714,18 @@ async fn regenerate(cx: Cx) -> ApiResult<Json<CredentialRepresentation>> {
         return Err(ApiError::bad_request("a public client has no secret"));
     }
     let mut new = old.clone();
-    set_new_secret(&mut new, cx.services.clock.now());
+    let now = cx.services.clock.now();
+    match rotation(&old)? {
+        Some(rotation) if old.secret.is_some() => {
+            rotation.apply(&mut new, Occasion::Regeneration, now, new_secret);
+        }
+        first => {
+            set_new_secret(&mut new, now);
+            if let Some(rotation) = first {
+                rotation.apply(&mut new, Occasion::Change, now, new_secret);
+            }
+        }
+    }
     let mut batch = Batch::new();
     push_update(&cx, &mut batch, &old, &new)?;
     cx.commit(batch).await?;
@@ -745,6 +785,11 @@ async fn remove_optional_scope(cx: Cx) -> ApiResult<Response> {
     link_scope(cx, None).await
 }
 
+/// The protocol of a client or client scope.
+fn protocol(given: Option<&String>) -> &str {
+    given.map_or("openid-connect", String::as_str)
+}
+
 /// Links the scope by default, optionally, or not at all.
 async fn link_scope(cx: Cx, by_default: Option<bool>) -> ApiResult<Response> {
     let old = here_to_manage(&cx).await?;
@@ -758,6 +803,8 @@ async fn link_scope(cx: Cx, by_default: Option<bool>) -> ApiResult<Response> {
             default.retain(|n| *n != name);
             optional.retain(|n| *n != name);
         }
+        // Clients of another protocol have no use for it; Keycloak says nothing either.
+        Some(_) if protocol(scope.protocol.as_ref()) != protocol(old.protocol.as_ref()) => {}
         // A scope that is linked already stays where it is.
         Some(_) if default.contains(&name) || optional.contains(&name) => {}
         Some(true) => default.push(name),

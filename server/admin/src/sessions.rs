@@ -172,12 +172,34 @@ async fn end(cx: Cx) -> ApiResult<StatusCode> {
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Ends all sessions, offline ones excepted. Clients with a back-channel logout URL are told of each
+/// session, those with an admin URL that all logins until now have ended.
 async fn end_all(cx: Cx) -> ApiResult<Json<Value>> {
     cx.require(users::MANAGE)?;
+    let now = cx.services.clock.now();
+    logout::end_back_channel_sessions(&cx.services, &cx.realm).await?;
     let mut batch = Batch::new();
     batch.push(Store::end_sessions_of_realm(&cx.realm.id));
     cx.commit(batch).await?;
-    Ok(Json(json!({})))
+    let mut pushed = logout::Pushed::default();
+    for client in clients::all(&cx).await? {
+        pushed.add(logout::push_logout(&cx.services, &cx.realm, &client, now).await);
+    }
+    Ok(told(pushed))
+}
+
+/// The admin URLs that took an order, and those that did not.
+fn told(pushed: logout::Pushed) -> Json<Value> {
+    let mut result = serde_json::Map::new();
+    for (name, list) in [
+        ("successRequests", pushed.succeeded),
+        ("failedRequests", pushed.failed),
+    ] {
+        if !list.is_empty() {
+            result.insert(name.to_owned(), json!(list));
+        }
+    }
+    Json(Value::Object(result))
 }
 
 /// Tells the not-before time to clients at their admin URL: to one, or to all that have one.
@@ -190,21 +212,10 @@ pub async fn push_revocation(cx: Cx) -> ApiResult<Json<Value>> {
             continue;
         }
         let not_before = realm.max(client.not_before.unwrap_or(0));
-        let told =
-            logout::push_not_before(&cx.services, &cx.realm, &client, i64::from(not_before)).await;
-        pushed.succeeded.extend(told.succeeded);
-        pushed.failed.extend(told.failed);
+        let not_before = i64::from(not_before);
+        pushed.add(logout::push_not_before(&cx.services, &cx.realm, &client, not_before).await);
     }
-    let mut result = serde_json::Map::new();
-    for (name, list) in [
-        ("successRequests", pushed.succeeded),
-        ("failedRequests", pushed.failed),
-    ] {
-        if !list.is_empty() {
-            result.insert(name.to_owned(), json!(list));
-        }
-    }
-    Ok(Json(Value::Object(result)))
+    Ok(told(pushed))
 }
 
 async fn stats(cx: Cx) -> ApiResult<Json<Vec<Value>>> {

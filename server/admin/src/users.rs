@@ -12,7 +12,7 @@ use realmkeep_representations::{
     CredentialRepresentation, GroupRepresentation, UserRepresentation,
 };
 use realmkeep_store::documents::Page;
-use realmkeep_store::users::UserSearch;
+use realmkeep_store::users::{EMAIL_TAKEN, USERNAME_TAKEN, UserSearch};
 use realmkeep_store::{Batch, Store};
 use serde_json::{Value, json};
 
@@ -445,17 +445,21 @@ async fn require_free(cx: &Cx, id: Option<&str>, user: &UserRepresentation) -> A
     let same_name = cx.store().find_user_named(&cx.realm.id, username).await?;
     let settings = &cx.realm.settings;
     if taken(same_name) {
-        return Err(ApiError::conflict("User exists with same username"));
+        return Err(ApiError::conflict(USERNAME_TAKEN));
     }
     if let Some(email) = user.email.as_deref().filter(|e| !e.is_empty()) {
-        let same_email = cx.store().find_user_by_email(&cx.realm.id, email).await?;
-        if settings.duplicate_emails_allowed != Some(true) && taken(same_email) {
-            return Err(ApiError::conflict("User exists with same email"));
+        if settings.duplicate_emails_allowed != Some(true)
+            && cx
+                .store()
+                .others_have_email(&cx.realm.id, email, id.unwrap_or_default())
+                .await?
+        {
+            return Err(ApiError::conflict(EMAIL_TAKEN));
         }
         // Logging in by e-mail must not find the user whose username it is.
         let named_so = cx.store().find_user_named(&cx.realm.id, email).await?;
         if settings.login_with_email_allowed != Some(false) && taken(named_so) {
-            return Err(ApiError::conflict("User exists with same email"));
+            return Err(ApiError::conflict(EMAIL_TAKEN));
         }
     }
     Ok(())

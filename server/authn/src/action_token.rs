@@ -143,25 +143,33 @@ fn use_up(id: &str, expires: i64) -> Result<Step, StoreError> {
 
 /// How long the links that users ask for are good, in seconds.
 pub fn lifespan_by_user(realm: &Realm, purpose: Purpose) -> i64 {
-    let settings = &realm.settings;
+    let general = realm.settings.action_token_generated_by_user_lifespan;
+    own_lifespan(realm, purpose)
+        .or(general.map(i64::from).filter(|s| *s > 0))
+        .unwrap_or(BY_USER)
+}
+
+/// How long the links that administrators send are good, in seconds.
+pub fn lifespan_by_admin(realm: &Realm, purpose: Purpose) -> i64 {
+    // Only administrators send these; the time that the realm has for them would count for nothing.
+    let own = match purpose {
+        Purpose::ExecuteActions => own_lifespan(realm, purpose),
+        Purpose::VerifyEmail | Purpose::UpdateEmail | Purpose::ResetCredentials => None,
+    };
+    let general = realm.settings.action_token_generated_by_admin_lifespan;
+    own.or(general.map(i64::from).filter(|s| *s > 0))
+        .unwrap_or(BY_ADMIN)
+}
+
+/// The realm's time for this purpose, where it has one of its own.
+fn own_lifespan(realm: &Realm, purpose: Purpose) -> Option<i64> {
     let name = match purpose {
         Purpose::VerifyEmail => "verify-email",
         Purpose::UpdateEmail => "update-email",
         Purpose::ResetCredentials => "reset-credentials",
         Purpose::ExecuteActions => "execute-actions",
     };
-    let own = settings.attributes.as_ref().and_then(|attributes| {
-        let value = attributes.get(&format!("actionTokenGeneratedByUserLifespan.{name}"))?;
-        value.parse::<i64>().ok()
-    });
-    let general = settings
-        .action_token_generated_by_user_lifespan
-        .map(i64::from);
-    own.or(general).filter(|s| *s > 0).unwrap_or(BY_USER)
-}
-
-/// How long the links that administrators send are good, in seconds.
-pub fn lifespan_by_admin(realm: &Realm) -> i64 {
-    let set = realm.settings.action_token_generated_by_admin_lifespan;
-    set.map(i64::from).filter(|s| *s > 0).unwrap_or(BY_ADMIN)
+    let attributes = realm.settings.attributes.as_ref()?;
+    let value = attributes.get(&format!("actionTokenGeneratedByUserLifespan.{name}"))?;
+    value.parse::<i64>().ok().filter(|seconds| *seconds > 0)
 }

@@ -16,8 +16,9 @@ pub const BROWSER_COOKIE: &str = "AUTH_SESSION";
 /// Name of the cookie that names the session a browser is signed in to.
 pub const IDENTITY_COOKIE: &str = "KEYCLOAK_IDENTITY";
 
-/// Keycloak's default where a realm is silent, in seconds.
+/// Keycloak's defaults where a realm is silent, in seconds.
 const LOGIN_LIFESPAN: i64 = 1_800;
+const ACTION_LIFESPAN: i64 = 300;
 
 /// One shown form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -161,18 +162,33 @@ pub fn open_form(
         .ok_or(FormError::NotOurs)?;
     let now = services.clock.now();
     let age = |since: i64| now.saturating_sub(since);
-    // Whoever keeps asking for pages cannot keep a proof fresh by it.
-    let proof_age = state.progress.first_proof.map_or(0, age);
-    if age(state.issued) > lifespan(realm) || proof_age > lifespan(realm) {
+    let progress = &state.progress;
+    // After the proofs there are pages of actions, on which nobody should be away for long.
+    let on_page = match progress.authenticated {
+        true => action_lifespan(realm),
+        false => lifespan(realm),
+    };
+    // Whoever keeps asking for pages cannot keep a login, or a proof, fresh by it.
+    let began = Some(progress.started).filter(|started| *started > 0);
+    let whole = began.or(progress.first_proof).map_or(0, age);
+    if age(state.issued) > on_page || whole > lifespan(realm) {
         return Err(FormError::Expired(Box::new(state.request)));
     }
     Ok(state)
 }
 
-/// Seconds that a form may be looked at before it is sent.
+/// Seconds that a login may take from its first page on.
 fn lifespan(realm: &Realm) -> i64 {
     let set = realm.settings.access_code_lifespan_login.map(i64::from);
     set.filter(|s| *s > 0).unwrap_or(LOGIN_LIFESPAN)
+}
+
+/// Seconds that the page of an action may be looked at before it is sent.
+fn action_lifespan(realm: &Realm) -> i64 {
+    let set = realm.settings.access_code_lifespan_user_action;
+    set.map(i64::from)
+        .filter(|s| *s > 0)
+        .unwrap_or(ACTION_LIFESPAN)
 }
 
 fn context<'a>(realm: &'a Realm, browser: &'a BrowserId, keys: &'a FormKeys) -> [&'a str; 7] {

@@ -74,9 +74,10 @@ pub async fn execute_actions_email(
     lifespan: Option<i64>,
 ) -> Result<(), MailError> {
     let to = address(user)?;
-    let lifespan = lifespan.unwrap_or_else(|| lifespan_by_admin(realm));
+    let purpose = Purpose::ExecuteActions;
+    let lifespan = lifespan.unwrap_or_else(|| lifespan_by_admin(realm, purpose));
     let user_id = user.id.as_deref().unwrap_or_default();
-    let mut token = ActionToken::new(services, Purpose::ExecuteActions, user_id, to, lifespan);
+    let mut token = ActionToken::new(services, purpose, user_id, to, lifespan);
     token.actions = actions.to_vec();
     token.client_id = client_id.map(str::to_owned);
     token.redirect_uri = redirect_uri.map(str::to_owned);
@@ -108,9 +109,10 @@ pub async fn verify_email(
     lifespan: Option<i64>,
 ) -> Result<(), MailError> {
     let to = address(user)?;
-    let lifespan = lifespan.unwrap_or_else(|| lifespan_by_admin(realm));
+    let purpose = Purpose::VerifyEmail;
+    let lifespan = lifespan.unwrap_or_else(|| lifespan_by_admin(realm, purpose));
     let user_id = user.id.as_deref().unwrap_or_default();
-    let mut token = ActionToken::new(services, Purpose::VerifyEmail, user_id, to, lifespan);
+    let mut token = ActionToken::new(services, purpose, user_id, to, lifespan);
     token.client_id = client_id.map(str::to_owned);
     token.redirect_uri = redirect_uri.map(str::to_owned);
     let url = token.link(services, realm)?;

@@ -5,4 +5,5 @@ pub mod features;
 pub mod fresh;
 pub mod password_policy;
 pub mod redirect_uri;
+pub mod secret_rotation;
 pub mod user_profile;

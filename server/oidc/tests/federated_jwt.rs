@@ -975,7 +975,9 @@ async fn every_claim_of_a_jwt_svid_is_checked() {
         .refused(401, "invalid_client", GENERIC);
 }
 
-/// The three kinds of trust side by side, each with its own client.
+/// The three kinds of trust side by side, each with its own client: a trust domain's SVID, a cluster's
+/// service account token, and what clouds put beside a workload: a token for each run of a job, with
+/// claims of the vendor's, or one that an instance gets again and again, without `jti`.
 ///
 /// spec: FCA-01, FCA-02, FCA-12, REL-10
 #[tokio::test]
@@ -999,18 +1001,44 @@ async fn three_kinds_of_providers_vouch_for_clients() {
             ],
         )
         .await;
+    let cloud = Issuer::start().await;
     server
-        .add_client(federated("in-cluster", "k8s", SUBJECT))
+        .add_provider(
+            "cloud",
+            "oidc",
+            &[
+                ("issuer", &cloud.url),
+                ("supportsClientAssertions", "true"),
+                ("supportsClientAssertionReuse", "true"),
+                ("validateSignature", "true"),
+            ],
+        )
         .await;
-    server
-        .add_client(federated("outside", "company", "batch-7"))
-        .await;
+    const JOB: &str = "repo:shop/backend:ref:refs/heads/main";
+    const INSTANCE: &str = "113774264463038321964";
+    for (client_id, alias, subject) in [
+        ("in-cluster", "k8s", SUBJECT),
+        ("job", "company", JOB),
+        ("instance", "cloud", INSTANCE),
+    ] {
+        server
+            .add_client(federated(client_id, alias, subject))
+            .await;
+    }
     let now = server.services.clock.now();
     let svid = json!({"sub": SPIFFE_ID, "aud": server.issuer(), "iat": now, "exp": now + 300});
     let account = cluster.service_account_token(SUBJECT, &server.issuer(), now);
-    let assertion = json!({
-        "iss": company.url, "sub": "batch-7", "aud": server.issuer(), "iat": now, "exp": now + 300, "jti": "once",
+    let job = json!({
+        "iss": company.url, "sub": JOB, "aud": server.issuer(), "iat": now, "nbf": now - 5, "exp": now + 300,
+        "jti": "once", "repository": "shop/backend", "ref": "refs/heads/main", "run_attempt": "1",
+        "environment": "production",
     });
+    let instance = json!({
+        "iss": cloud.url, "sub": INSTANCE, "azp": INSTANCE, "aud": server.issuer(), "iat": now,
+        "exp": now + 300, "email": "shop@project.example.test", "email_verified": true,
+        "google": {"compute_engine": {"project_id": "project", "zone": "z"}},
+    });
+    let (job, instance) = (company.sign(&job), cloud.sign(&instance));
     for (client_id, answer) in [
         (
             "orders",
@@ -1020,11 +1048,16 @@ async fn three_kinds_of_providers_vouch_for_clients() {
             "in-cluster",
             present(&server, &cluster.sign(&account)).await,
         ),
-        ("outside", present(&server, &company.sign(&assertion)).await),
+        ("job", present(&server, &job).await),
+        ("instance", present(&server, &instance).await),
+        ("instance", present(&server, &instance).await),
     ] {
         answer.granted();
         assert_eq!(claims(answer.text("access_token"))["azp"], client_id);
     }
+    present(&server, &job)
+        .await
+        .refused(400, "invalid_client", "Token reuse detected");
 }
 
 /// What a provider asks of the claims beyond the subject; whatever is not clearly true is no.

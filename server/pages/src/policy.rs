@@ -32,6 +32,10 @@ impl Policy {
             })
             .collect(),
         };
+        let logo = page.data.get_attr("logo_uri").unwrap_or_default();
+        if let Some(origin) = logo.as_str().and_then(origin) {
+            policy.allow("img-src", &origin);
+        }
         match page.script {
             Script::FrontchannelLogout => {
                 for url in strings(page, "clients", "url") {

@@ -9,12 +9,13 @@ use crate::roles::USERS_WITH;
 use crate::{Store, StoreError, federated_users};
 
 statements! {
-    INSERT = "INSERT INTO user_account (id, realm_id, username, email, first_name, last_name, enabled, created, service_client_id, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-    UPDATE = "UPDATE user_account SET username = ?3, email = ?4, first_name = ?5, last_name = ?6, enabled = ?7, created = ?8, service_client_id = ?9, doc = ?10 WHERE id = ?1 AND realm_id = ?2";
+    INSERT = "INSERT INTO user_account (id, realm_id, username, email, first_name, last_name, enabled, created, service_client_id, doc, unique_email) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, CASE WHEN EXISTS (SELECT 1 FROM realm WHERE id = ?2 AND doc LIKE '%\"duplicateEmailsAllowed\":true%') THEN NULL ELSE NULLIF(?4, '') END)";
+    UPDATE = "UPDATE user_account SET username = ?3, email = ?4, first_name = ?5, last_name = ?6, enabled = ?7, created = ?8, service_client_id = ?9, doc = ?10, unique_email = CASE WHEN EXISTS (SELECT 1 FROM realm WHERE id = ?2 AND doc LIKE '%\"duplicateEmailsAllowed\":true%') THEN NULL WHEN email = ?4 AND unique_email IS NULL AND EXISTS (SELECT 1 FROM user_account o WHERE o.realm_id = ?2 AND o.unique_email = ?4) THEN NULL ELSE NULLIF(?4, '') END WHERE id = ?1 AND realm_id = ?2";
     DELETE = "DELETE FROM user_account WHERE id = ?1 AND realm_id = ?2";
     BY_ID = "SELECT doc FROM user_account WHERE id = ?1 AND realm_id = ?2";
     BY_USERNAME = "SELECT doc FROM user_account WHERE realm_id = ?1 AND username = ?2";
     BY_EMAIL = "SELECT doc FROM user_account WHERE realm_id = ?1 AND email = ?2 ORDER BY created LIMIT 2";
+    EMAIL_OF_OTHERS = "SELECT count(*) FROM user_account WHERE realm_id = ?1 AND email = ?2 AND id <> ?3";
     BY_SERVICE_CLIENT = "SELECT doc FROM user_account WHERE service_client_id = ?1 AND realm_id = ?2";
     SEARCH = "SELECT doc FROM user_account WHERE realm_id = ?1 AND (username LIKE ?2 ESCAPE '\\' OR email LIKE ?2 ESCAPE '\\' OR lower(first_name) LIKE ?2 ESCAPE '\\' OR lower(last_name) LIKE ?2 ESCAPE '\\' OR ?2 IS NULL) AND (username LIKE ?3 ESCAPE '\\' OR ?3 IS NULL) AND (email LIKE ?4 ESCAPE '\\' OR ?4 IS NULL) AND (lower(first_name) LIKE ?5 ESCAPE '\\' OR ?5 IS NULL) AND (lower(last_name) LIKE ?6 ESCAPE '\\' OR ?6 IS NULL) AND (enabled = ?7 OR ?7 IS NULL) AND (service_client_id IS NULL OR ?3 IS NOT NULL) ORDER BY username LIMIT ?8 OFFSET ?9";
     SEARCH_COUNT = "SELECT count(*) FROM user_account WHERE realm_id = ?1 AND (username LIKE ?2 ESCAPE '\\' OR email LIKE ?2 ESCAPE '\\' OR lower(first_name) LIKE ?2 ESCAPE '\\' OR lower(last_name) LIKE ?2 ESCAPE '\\' OR ?2 IS NULL) AND (username LIKE ?3 ESCAPE '\\' OR ?3 IS NULL) AND (email LIKE ?4 ESCAPE '\\' OR ?4 IS NULL) AND (lower(first_name) LIKE ?5 ESCAPE '\\' OR ?5 IS NULL) AND (lower(last_name) LIKE ?6 ESCAPE '\\' OR ?6 IS NULL) AND (enabled = ?7 OR ?7 IS NULL) AND (service_client_id IS NULL OR ?3 IS NOT NULL)";
@@ -29,6 +30,13 @@ statements! {
     CREDENTIAL_DELETE = "DELETE FROM credential WHERE id = ?1 AND user_id = ?2";
     CREDENTIALS_DELETE = "DELETE FROM credential WHERE user_id = ?1 AND type = ?2";
 }
+
+/// Why a user cannot be written whose username is another one's.
+pub const USERNAME_TAKEN: &str = "User exists with same username";
+/// Why a user cannot be written whose e-mail address is another one's, in a realm where an address is
+/// one user's. The database decides, by the realm's setting at that moment: of many who take one at the
+/// same time, one gets it.
+pub const EMAIL_TAKEN: &str = "User exists with same email";
 
 /// What a user search asks for; all given parts must match.
 #[derive(Clone, Debug, Default)]
@@ -120,6 +128,22 @@ impl Store {
         }
     }
 
+    /// Whether a user other than the one with this id has the address.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn others_have_email(
+        &self,
+        realm_id: &str,
+        email: &str,
+        id: &str,
+    ) -> Result<bool, StoreError> {
+        let params = [realm_id.into(), email.to_lowercase().into(), id.into()];
+        let rows = self.query(&EMAIL_OF_OTHERS, &params).await?;
+        let count = rows.first().map_or(Ok(0), |row| row.int(0))?;
+        Ok(count > 0)
+    }
+
     /// The service account of the client with this id.
     ///
     /// # Errors
@@ -208,7 +232,8 @@ impl Store {
     ) -> Result<Step, StoreError> {
         let step = Step::new(&INSERT, user_columns(realm_id, user, service_client_id)?);
         Ok(step
-            .on_conflict("User exists with same username")
+            .on_conflict(USERNAME_TAKEN)
+            .on_conflict_in("unique_email", EMAIL_TAKEN)
             .followed_by(federated_users::links(realm_id, user, false)))
     }
 
@@ -225,7 +250,8 @@ impl Store {
         let step = Step::new(&UPDATE, user_columns(realm_id, user, service_client_id)?);
         Ok(step
             .or_fail("the user is gone")
-            .on_conflict("User exists with same username")
+            .on_conflict(USERNAME_TAKEN)
+            .on_conflict_in("unique_email", EMAIL_TAKEN)
             .followed_by(federated_users::links(realm_id, user, true)))
     }
 

@@ -15,6 +15,7 @@ use realmkeep_representations::{
 };
 use realmkeep_store::sessions::{ClientSessionDetail, UserSession, UserSessionDetail};
 use realmkeep_store::single_use::Space;
+use realmkeep_store::users::{EMAIL_TAKEN, USERNAME_TAKEN};
 use realmkeep_store::{Batch, Store, StoreError, Touch};
 use support::{client, realm, stores};
 
@@ -210,4 +211,108 @@ async fn users_are_found_by_who_they_are_elsewhere() {
         store.commit(batch).await.unwrap();
         assert_eq!(find("i", "2").await, ["b"]);
     }
+}
+
+/// Of many who take one address at the same time, one gets it, by whichever server they come; unless
+/// the realm lets several have it. Who shares one when that ends keeps it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_taken_by_one_of_many() {
+    for (place, store) in stores().await {
+        realm(&store).await;
+        let servers = match place {
+            support::Place::Sqlite(_) => vec![store.clone()],
+            support::Place::Postgres(_) => vec![store.clone(), place.open().await],
+        };
+        let with = |id: &str, email: &str| {
+            let mut user = support::user(id, id);
+            user.email = Some(email.to_owned());
+            user
+        };
+        let all = async |name: &str, email: &'static str| {
+            let tasks: Vec<_> = (0..16)
+                .map(|i| {
+                    let store = servers[i % servers.len()].clone();
+                    let user = with(&format!("{name}{i}"), email);
+                    tokio::spawn(async move {
+                        let mut batch = Batch::new();
+                        batch.push(store.insert_user("r", &user, None).unwrap());
+                        store.commit(batch).await
+                    })
+                })
+                .collect();
+            let mut done = 0;
+            for task in tasks {
+                match task.await.unwrap() {
+                    Ok(_) => done += 1,
+                    Err(error) => assert_eq!(error.to_string(), EMAIL_TAKEN),
+                }
+            }
+            done
+        };
+        assert_eq!(all("a", "A@Example.test").await, 1);
+        let insert = async |user: &UserRepresentation| {
+            let mut batch = Batch::new();
+            batch.push(store.insert_user("r", user, None).unwrap());
+            store.commit(batch).await.map(|_| ())
+        };
+        let update = async |user: &UserRepresentation| {
+            let mut batch = Batch::new();
+            batch.push(store.update_user("r", user, None).unwrap());
+            store.commit(batch).await.map(|_| ())
+        };
+        let taken = |result: Result<(), StoreError>| {
+            assert_eq!(result.unwrap_err().to_string(), EMAIL_TAKEN);
+        };
+        insert(&with("b", "b@example.test")).await.unwrap();
+        taken(update(&with("b", "a@example.test")).await);
+        update(&with("b", "b@example.test")).await.unwrap();
+        // Nobody's address is nobody else's.
+        for id in ["n1", "n2"] {
+            insert(&with(id, "")).await.unwrap();
+            update(&with(id, "")).await.unwrap();
+        }
+
+        let allow = async |allowed: bool| {
+            let settings = RealmRepresentation {
+                id: Some("r".into()),
+                realm: Some("r".into()),
+                duplicate_emails_allowed: Some(allowed),
+                ..Default::default()
+            };
+            let mut batch = Batch::new();
+            batch.push(store.update_realm(&settings).unwrap());
+            batch.touch(Touch::Realm("r".into()));
+            store.commit(batch).await.unwrap();
+        };
+        allow(true).await;
+        assert_eq!(all("s", "shared@example.test").await, 16);
+        update(&with("b", "shared@example.test")).await.unwrap();
+        allow(false).await;
+        for id in ["s1", "s2", "b", "s1"] {
+            update(&with(id, "shared@example.test")).await.unwrap();
+        }
+        taken(insert(&with("late", "shared@example.test")).await);
+        assert!(
+            store
+                .others_have_email("r", "Shared@example.test", "b")
+                .await
+                .unwrap()
+        );
+        assert!(
+            !store
+                .others_have_email("r", "a@example.test", &holder(&store).await)
+                .await
+                .unwrap()
+        );
+        // A username that is taken is told apart.
+        let mut same = with("c", "c@example.test");
+        same.username = Some("b".to_owned());
+        assert_eq!(insert(&same).await.unwrap_err().to_string(), USERNAME_TAKEN);
+    }
+}
+
+/// The id of the one who has `a@example.test`.
+async fn holder(store: &Store) -> String {
+    let found = store.find_user_by_email("r", "a@example.test").await;
+    found.unwrap().unwrap().id.unwrap()
 }

@@ -224,14 +224,16 @@ async fn sessions_are_the_users_own() {
 
 /// Applications in use are listed; what they were allowed to have is given and taken back.
 ///
-/// spec: ACCUI-04, ACON-09
+/// spec: ACCUI-04, ACON-09, OC-04, OC-05
 #[tokio::test]
 async fn applications_and_consents() {
     let server = Server::start().await;
     let (user, alice) = alice(&server).await;
     let admin = server.admin().await;
-    let client = json!({"clientId": "app", "name": "App", "alwaysDisplayInConsole": true, "baseUrl": "/x", "rootUrl": "https://app.example.test"});
+    let client = json!({"clientId": "app", "name": "App", "description": "${appText}", "alwaysDisplayInConsole": true, "baseUrl": "/x", "rootUrl": "https://app.example.test"});
     admin.post("/r/clients", client).await.is(201);
+    let hidden = json!({"clientId": "hidden", "baseUrl": "https://hidden.example.test"});
+    admin.post("/r/clients", hidden).await.is(201);
     let list = alice
         .get(&format!("{ACCOUNT}/applications"))
         .await
@@ -244,6 +246,15 @@ async fn applications_and_consents() {
     let shown = app(&list).unwrap();
     assert_eq!(shown["effectiveUrl"], "https://app.example.test/x");
     assert_eq!(shown["inUse"], false);
+    // A key of the texts, which the console looks up.
+    assert_eq!(shown["description"], "${appText}");
+    assert!(
+        !list
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|a| a["clientId"] == "hidden")
+    );
     assert!(list.as_array().unwrap().iter().any(|a| a["inUse"] == true));
 
     let scopes = admin.get("/r/client-scopes").await.is(200).body;

@@ -205,6 +205,300 @@ async fn what_clients_have_besides() {
     assert_eq!(described["publicClient"], true);
 }
 
+/// A secret is made for a client that needs one, and another one when it is asked for: then the old one
+/// is good for nothing.
+///
+/// spec: CCRED-02, CCRED-03
+#[tokio::test]
+async fn secrets_are_made_and_made_anew() {
+    let server = Server::start().await;
+    let admin = server.admin().await;
+    admin.new_realm("r").await;
+    let client = json!({"clientId": "c", "serviceAccountsEnabled": true});
+    let id = admin.post("/r/clients", client).await.is(201).id();
+    let path = format!("/r/clients/{id}/client-secret");
+    let first = admin.get(&path).await.is(200).body;
+    assert_eq!(first["type"], "secret");
+    let first = first["value"].as_str().unwrap().to_owned();
+    assert!(first.len() >= 32);
+    assert_eq!(authenticates(&server, &first).await, 200);
+    let made = admin.post(&path, json!({})).await.is(200).body;
+    let second = made["value"].as_str().unwrap();
+    assert_ne!(first, second);
+    assert_eq!(admin.get(&path).await.body, made);
+    assert_eq!(authenticates(&server, second).await, 200);
+    assert_eq!(authenticates(&server, &first).await, 401);
+    let other = json!({"clientId": "d", "serviceAccountsEnabled": true});
+    let other = admin.post("/r/clients", other).await.is(201).id();
+    let other = admin
+        .get(&format!("/r/clients/{other}/client-secret"))
+        .await;
+    assert_ne!(other.body["value"], made["value"]);
+    let public = json!({"clientId": "p", "publicClient": true});
+    let public = admin.post("/r/clients", public).await.is(201).id();
+    let path = format!("/r/clients/{public}/client-secret");
+    assert!(admin.get(&path).await.is(200).body.get("value").is_none());
+    admin.post(&path, json!({})).await.is(400);
+}
+
+/// The status of a service account's login of the client `c`.
+async fn authenticates(server: &Server, secret: &str) -> u16 {
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", "c"),
+        ("client_secret", secret),
+    ];
+    server.token("r", &form).await.status.as_u16()
+}
+
+/// By the rules in the client's attributes a secret ends, and the one before it is good for a while
+/// after a rotation, which comes when it is asked for, or with a change of a client whose secret has
+/// ended, and never by itself.
+///
+/// spec: ROT-06, ROT-07, ROT-08, ROT-10, ROT-11, ROT-12
+#[tokio::test]
+async fn secrets_rotate() {
+    let server = Server::start().await;
+    server.admin().await.new_realm("r").await;
+    let rules = |rotated: &str| {
+        json!({
+            "client.secret.rotation.expiration-period": "2000",
+            "client.secret.rotation.rotated-expiration-period": rotated,
+        })
+    };
+    let client =
+        json!({"clientId": "c", "serviceAccountsEnabled": true, "attributes": rules("500")});
+    let admin = server.admin().await;
+    let id = admin.post("/r/clients", client).await.is(201).id();
+    let path = format!("/r/clients/{id}");
+    // Time goes on: a new login each.
+    let secret = async || {
+        let admin = server.admin().await;
+        let answer = admin.get(&format!("{path}/client-secret")).await.is(200);
+        answer.body["value"].as_str().unwrap().to_owned()
+    };
+    let rotated = async || {
+        let admin = server.admin().await;
+        let answer = admin.get(&format!("{path}/client-secret/rotated")).await;
+        answer.body["value"].as_str().map(str::to_owned)
+    };
+    let change = async |body: Value| {
+        let admin = server.admin().await;
+        admin.put(&path, body).await.is(204);
+    };
+    // A new client's secret has an end.
+    let first = secret().await;
+    assert_eq!(authenticates(&server, &first).await, 200);
+    assert_eq!(rotated().await, None);
+    // Asked for, it rotates at any time, and both are good for a while.
+    let forced = admin
+        .post(&format!("{path}/client-secret"), json!({}))
+        .await;
+    forced.is(200);
+    let second = secret().await;
+    assert_ne!(first, second);
+    assert_eq!(rotated().await.as_ref(), Some(&first));
+    for secret in [&first, &second] {
+        assert_eq!(authenticates(&server, secret).await, 200);
+    }
+    // Before its end no change rotates it.
+    change(json!({"description": "x"})).await;
+    assert_eq!(secret().await, second);
+    server.services.clock.advance(500);
+    assert_eq!(authenticates(&server, &first).await, 401);
+    assert_eq!(authenticates(&server, &second).await, 200);
+    // After its end nothing rotates it by itself …
+    server.services.clock.advance(1500);
+    assert_eq!(authenticates(&server, &second).await, 401);
+    assert_eq!(secret().await, second);
+    // … and any change does.
+    change(json!({"description": "y"})).await;
+    let third = secret().await;
+    assert_ne!(third, second);
+    assert_eq!(rotated().await.as_ref(), Some(&second));
+    assert_eq!(authenticates(&server, &third).await, 200);
+    assert_eq!(authenticates(&server, &second).await, 200);
+    // With no time for the old one, it ends at once.
+    change(json!({"attributes": rules("0")})).await;
+    let admin = server.admin().await;
+    admin
+        .post(&format!("{path}/client-secret"), json!({}))
+        .await
+        .is(200);
+    assert_eq!(rotated().await, None);
+    assert_eq!(authenticates(&server, &third).await, 401);
+    assert_eq!(authenticates(&server, &secret().await).await, 200);
+    for wrong in ["2000", "x", "-1"] {
+        let refused = json!({"attributes": rules(wrong)});
+        let refused = admin.put(&path, refused).await.is(400);
+        assert!(refused.text.contains("rotated-expiration-period"));
+    }
+
+    // A client that was there before comes under the rules with the change that brings them: its
+    // secret stays and has an end from then on.
+    admin.delete(&path).await.is(204);
+    let client = json!({"clientId": "c", "secret": "s3cret", "serviceAccountsEnabled": true});
+    let id = admin.post("/r/clients", client).await.is(201).id();
+    let path = format!("/r/clients/{id}");
+    server.services.clock.advance(5_000);
+    assert_eq!(authenticates(&server, "s3cret").await, 200);
+    let admin = server.admin().await;
+    admin
+        .put(&path, json!({"attributes": rules("500")}))
+        .await
+        .is(204);
+    server.services.clock.advance(1_990);
+    assert_eq!(authenticates(&server, "s3cret").await, 200);
+    server.services.clock.advance(11);
+    assert_eq!(authenticates(&server, "s3cret").await, 401);
+    let admin = server.admin().await;
+    let made = admin
+        .post(&format!("{path}/client-secret"), json!({}))
+        .await;
+    let made = made.is(200).body["value"].as_str().unwrap().to_owned();
+    for secret in [made.as_str(), "s3cret"] {
+        assert_eq!(authenticates(&server, secret).await, 200);
+    }
+}
+
+/// Mappers of a client are listed, taken from those that are there ready-made, configured anew, changed
+/// and removed; tokens follow.
+///
+/// spec: MAP-02
+#[tokio::test]
+async fn mappers_of_a_client() {
+    let server = Server::start().await;
+    let admin = server.admin().await;
+    admin.new_realm("r").await;
+    let user = json!({
+        "username": "alice", "enabled": true, "email": "alice@example.test", "emailVerified": true,
+        "firstName": "Alice", "lastName": "Test", "credentials": [{"type": "password", "value": "pw"}],
+    });
+    admin.post("/r/users", user).await.is(201);
+    let client = json!({
+        "clientId": "c", "secret": "s3cret", "directAccessGrantsEnabled": true,
+        "defaultClientScopes": ["basic"],
+    });
+    let id = admin.post("/r/clients", client).await.is(201).id();
+    let path = format!("/r/clients/{id}/protocol-mappers");
+    let token = async || {
+        let form = [
+            ("grant_type", "password"),
+            ("client_id", "c"),
+            ("client_secret", "s3cret"),
+            ("username", "alice"),
+            ("password", "pw"),
+        ];
+        let answer = server.token("r", &form).await.is(200);
+        let token = answer.body["access_token"].as_str().unwrap();
+        let claims = token.split('.').nth(1).unwrap();
+        let claims = realmkeep_jose::from_base64url(claims).unwrap();
+        serde_json::from_slice::<Value>(&claims).unwrap()
+    };
+    let listed = admin.get(&format!("{path}/models")).await.is(200).body;
+    assert_eq!(listed, json!([]));
+    assert!(token().await.get("family_name").is_none());
+
+    // Ready-made ones, as the server names them.
+    let offered = admin.get("/admin/serverinfo").await.is(200).body;
+    let offered = offered["builtinProtocolMappers"]["openid-connect"].clone();
+    let chosen: Vec<Value> = offered
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|m| ["family name", "given name"].contains(&m["name"].as_str().unwrap()))
+        .cloned()
+        .collect();
+    assert_eq!(chosen.len(), 2);
+    admin
+        .post(&format!("{path}/add-models"), json!(chosen))
+        .await
+        .is(204);
+    let claims = token().await;
+    assert_eq!(claims["family_name"], "Test");
+    assert_eq!(claims["given_name"], "Alice");
+    // One of the kinds that the server lists, with settings of its own.
+    let kinds = admin.get("/admin/serverinfo").await.is(200).body;
+    let kinds = kinds["protocolMapperTypes"]["openid-connect"].clone();
+    let kind = kinds
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|k| k["id"] == "oidc-hardcoded-claim-mapper")
+        .cloned();
+    let properties = kind.unwrap()["properties"].clone();
+    for name in ["claim.name", "claim.value", "access.token.claim"] {
+        assert!(
+            properties
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|p| p["name"] == name)
+        );
+    }
+    let own = json!({
+        "name": "floor", "protocol": "openid-connect", "protocolMapper": "oidc-hardcoded-claim-mapper",
+        "config": {"claim.name": "floor", "claim.value": "3", "jsonType.label": "int", "access.token.claim": "true"},
+    });
+    let mapper = admin
+        .post(&format!("{path}/models"), own)
+        .await
+        .is(201)
+        .id();
+    assert_eq!(token().await["floor"], 3);
+
+    let one = format!("{path}/models/{mapper}");
+    let mut changed = admin.get(&one).await.is(200).body;
+    changed["config"]["claim.value"] = json!("4");
+    admin.put(&one, changed).await.is(204);
+    assert_eq!(token().await["floor"], 4);
+    let names = admin.get(&format!("{path}/models")).await.names("name");
+    assert_eq!(names.len(), 3, "{names:?}");
+    admin.delete(&one).await.is(204);
+    admin.get(&one).await.is(404);
+    let claims = token().await;
+    assert!(claims.get("floor").is_none());
+    assert_eq!(claims["family_name"], "Test");
+}
+
+/// An adapter is told to look at the audience where tokens name the service there: because it has roles,
+/// or by a mapper of a client scope.
+///
+/// spec: AUD-10
+#[tokio::test]
+async fn adapters_are_told_to_verify_the_audience() {
+    let server = Server::start().await;
+    let admin = server.admin().await;
+    admin.new_realm("r").await;
+    let mut files = Vec::new();
+    for name in ["frontend", "with-roles", "good-service"] {
+        let made = admin.post("/r/clients", json!({"clientId": name})).await;
+        let id = made.is(201).id();
+        files.push((id, name));
+    }
+    let file = async |id: &str| {
+        let path = format!("/r/clients/{id}/installation/providers/keycloak-oidc-keycloak-json");
+        admin.get(&path).await.is(200).body
+    };
+    for (id, _) in &files {
+        assert!(file(id).await.get("verify-token-audience").is_none());
+    }
+    let roles = format!("/r/clients/{}/roles", files[1].0);
+    admin.post(&roles, json!({"name": "reader"})).await.is(201);
+    let scope = json!({"name": "good-service", "protocol": "openid-connect", "protocolMappers": [{
+        "name": "a", "protocol": "openid-connect", "protocolMapper": "oidc-audience-mapper",
+        "config": {"included.client.audience": "good-service", "access.token.claim": "true"},
+    }]});
+    admin.post("/r/client-scopes", scope).await.is(201);
+    for (id, name) in &files {
+        let told = file(id).await;
+        let wanted = (*name != "frontend").then_some(true);
+        assert_eq!(told["verify-token-audience"].as_bool(), wanted, "{told}");
+        let by_roles = (*name == "with-roles").then_some(true);
+        assert_eq!(told["use-resource-role-mappings"].as_bool(), by_roles);
+    }
+}
+
 /// Profiles and policies come back as they were sent; a policy cannot name a profile that is not there.
 #[tokio::test]
 async fn client_policies_are_kept() {

@@ -117,3 +117,49 @@ async fn mail_settings_are_tried_out() {
         .is(400);
     assert_eq!(other.count(), 0);
 }
+
+/// What administrators send lasts long, as the realm says; they may say otherwise for one mail, and
+/// the realm may for links to actions.
+///
+/// spec: TIME-19, TIME-23
+#[tokio::test]
+async fn what_administrators_send_lasts_as_they_say() {
+    let server = Server::start().await;
+    let admin = server.admin().await;
+    admin.new_realm("r").await;
+    let smtp = SmtpServer::start().await.unwrap();
+    admin
+        .put("/r", json!({"smtpServer": smtp.settings()}))
+        .await
+        .is(204);
+    let user = json!({"username": "alice", "enabled": true, "email": "alice@example.test"});
+    let id = admin.post("/r/users", user).await.is(201).id();
+    // Whether the link is good once it is so old, in seconds.
+    let link = async |query: &str| {
+        let path = format!("/r/users/{id}/execute-actions-email{query}");
+        // Time goes on: a new login each.
+        let admin = server.admin().await;
+        admin.put(&path, json!(["UPDATE_PASSWORD"])).await.is(204);
+        smtp.next().await.unwrap().link("action-token").unwrap()
+    };
+    let works = async |link: &str| {
+        let path = link.strip_prefix(&server.base).unwrap();
+        let seen = server.stranger().get(path).await;
+        seen.status.as_u16() == 200
+    };
+    let lasts = async |link: &str, seconds: i64| {
+        server.services.clock.advance(seconds - 10);
+        assert!(works(link).await, "{seconds}");
+        server.services.clock.advance(11);
+        assert!(!works(link).await, "{seconds}");
+    };
+    lasts(&link("").await, 12 * 3_600).await;
+    let general = json!({"actionTokenGeneratedByAdminLifespan": 5_000});
+    server.admin().await.put("/r", general).await.is(204);
+    lasts(&link("").await, 5_000).await;
+    lasts(&link("?lifespan=70").await, 70).await;
+    let own = json!({"attributes": {"actionTokenGeneratedByUserLifespan.execute-actions": "900"}});
+    server.admin().await.put("/r", own).await.is(204);
+    lasts(&link("").await, 900).await;
+    lasts(&link("?lifespan=70").await, 70).await;
+}

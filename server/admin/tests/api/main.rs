@@ -17,5 +17,7 @@ mod paths;
 mod resources;
 mod rights;
 mod round_trip;
+mod scopes;
 mod screens;
+mod sessions;
 mod support;

@@ -1155,7 +1155,7 @@ async fn identity_providers() {
     admin.get(&format!("{path}/up")).await.is(404);
 }
 
-/// spec: KEYS-03, KEYS-05, KEYS-22, KEYS-23, KEYS-24
+/// spec: KEYS-03, KEYS-04, KEYS-05, KEYS-22, KEYS-23, KEYS-24
 #[tokio::test]
 async fn keys() {
     let server = Server::start().await;
@@ -1221,6 +1221,30 @@ async fn keys() {
         status(admin.get("/r/keys").await.body, &old).as_deref(),
         Some("PASSIVE")
     );
+    // The list can be filtered: each key says whether it signs, verifies, or neither.
+    let spare = admin
+        .post("/r/components", component("20"))
+        .await
+        .is(201)
+        .id();
+    admin
+        .put(
+            &format!("/r/components/{spare}"),
+            json!({"config": {"priority": ["20"], "enabled": ["false"]}}),
+        )
+        .await
+        .is(204);
+    for (id, expected) in [(&made, "ACTIVE"), (&old, "PASSIVE"), (&spare, "DISABLED")] {
+        let found = status(admin.get("/r/keys").await.body, id);
+        assert_eq!(found.as_deref(), Some(expected));
+    }
+    let all = admin.get("/r/keys").await.body;
+    let active = all["active"].as_object().unwrap().values();
+    let active: Vec<&serde_json::Value> = active.collect();
+    for key in all["keys"].as_array().unwrap() {
+        let signs = active.contains(&&key["kid"]);
+        assert!(!signs || key["status"] == "ACTIVE", "{key}");
+    }
     admin.delete(&format!("/r/components/{old}")).await.is(204);
     assert_eq!(status(admin.get("/r/keys").await.body, &old), None);
     admin.delete(&format!("/r/components/{made}")).await.is(400);

@@ -30,7 +30,7 @@ async fn saved(admin: &Caller<'_>, settings: Value) {
     }
 }
 
-/// spec: ADMUI-06, ADMUI-07, ADMUI-09, ADMUI-13, ADMUI-14, ADMUI-15, ADMUI-45
+/// spec: ADMUI-06, ADMUI-07, ADMUI-09, ADMUI-13, ADMUI-14, ADMUI-15, ADMUI-45, TIME-24
 #[tokio::test]
 async fn realm_settings_are_saved_as_the_console_sends_them() {
     let server = Server::start().await;
@@ -572,4 +572,85 @@ async fn the_console_learns_who_uses_it() {
     assert_eq!(who["realm_access"].as_object().unwrap().len(), 1);
     // Another client's token is not the console's.
     admin.get("/admin/master/console/whoami").await.is(403);
+}
+
+/// Of many users that are made with one address at the same moment, one is there afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_at_the_same_moment() {
+    let server = Server::start().await;
+    let admin = server.admin().await;
+    admin.new_realm("r").await;
+    let all = futures::future::join_all((0..12).map(|i| {
+        let admin = admin.clone();
+        async move {
+            let user = json!({"username": format!("user{i}"), "email": "Same@example.test"});
+            admin.post("/r/users", user).await
+        }
+    }))
+    .await;
+    let made = all.iter().filter(|answer| answer.status == 201);
+    assert_eq!(made.count(), 1);
+    for answer in all.iter().filter(|answer| answer.status != 201) {
+        assert_eq!(answer.status, 409);
+        assert_eq!(answer.body["errorMessage"], "User exists with same email");
+    }
+    let found = admin.get("/r/users?email=same@example.test").await.is(200);
+    assert_eq!(found.body.as_array().unwrap().len(), 1);
+}
+
+/// The policy for backchannel authentication (CIBA) is the realm's attributes, and counts for the next
+/// request.
+///
+/// spec: CIBA-05
+#[tokio::test]
+async fn the_ciba_policy_is_saved() {
+    let server = Server::start().await;
+    let admin = server.admin().await;
+    admin.new_realm("r").await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let channel = format!("http://{}/channel", listener.local_addr().unwrap());
+    let app = axum::Router::new().route(
+        "/channel",
+        axum::routing::post(async || http::StatusCode::CREATED),
+    );
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let user = json!({"username": "alice", "enabled": true});
+    admin.post("/r/users", user).await.is(201);
+    let client = json!({
+        "clientId": "c", "secret": "s3cret", "attributes": {"oidc.ciba.grant.enabled": "true"},
+    });
+    admin.post("/r/clients", client).await.is(201);
+    let ask = async || {
+        let form = [
+            ("client_id", "c"),
+            ("client_secret", "s3cret"),
+            ("scope", "openid"),
+            ("login_hint", "alice"),
+        ];
+        let path = "/realms/r/protocol/openid-connect/ext/ciba/auth";
+        server.post_form(path, &form).await
+    };
+    saved(
+        &admin,
+        json!({"attributes": {"cibaHttpAuthenticationChannelUri": channel}}),
+    )
+    .await;
+    let before = ask().await.is(200).body;
+    assert_eq!(
+        (&before["expires_in"], &before["interval"]),
+        (&json!(120), &json!(5))
+    );
+    saved(
+        &admin,
+        json!({"attributes": {
+            "cibaBackchannelTokenDeliveryMode": "poll", "cibaExpiresIn": "77", "cibaInterval": "9",
+            "cibaAuthRequestedUserHint": "login_hint",
+        }}),
+    )
+    .await;
+    let after = ask().await.is(200).body;
+    assert_eq!(
+        (&after["expires_in"], &after["interval"]),
+        (&json!(77), &json!(9))
+    );
 }

@@ -223,7 +223,7 @@ async fn taken(
     let mut taken = Vec::new();
     if let Some(email) = first("email")
         && realm.settings.duplicate_emails_allowed != Some(true)
-        && has_address(store, &realm.id, email).await?
+        && store.others_have_email(&realm.id, email, "").await?
     {
         taken.push(("email", "emailExistsMessage"));
     }

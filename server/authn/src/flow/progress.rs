@@ -31,6 +31,9 @@ pub struct Progress {
     /// Random name of the login; a completed one cannot be completed again.
     #[serde(rename = "l")]
     pub login: String,
+    /// When it began; seconds since 1970, 0 where that is not known.
+    #[serde(rename = "t")]
+    pub started: i64,
     /// [`super::Flow::version`] of the flow that it runs on.
     #[serde(rename = "v")]
     pub version: String,

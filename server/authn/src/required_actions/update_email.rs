@@ -110,8 +110,11 @@ pub async fn is_taken(
     if realm.settings.duplicate_emails_allowed == Some(true) {
         return Ok(false);
     }
-    let other = services.store.find_user_by_email(&realm.id, email).await?;
-    Ok(other.is_some_and(|user| user.id.as_deref() != own_id))
+    let own_id = own_id.unwrap_or_default();
+    services
+        .store
+        .others_have_email(&realm.id, email, own_id)
+        .await
 }
 
 /// Gives the user the address; where addresses are usernames, as username too.

@@ -165,11 +165,12 @@ async fn taken(
         }
     }
     let once = realm.settings.duplicate_emails_allowed != Some(true);
-    if let Some(email) = changed("email").filter(|_| once) {
-        let other = store.find_user_by_email(&realm.id, &email).await?;
-        if other.is_some_and(|user| user.id != own) {
-            errors.push(error("email", "emailExistsMessage"));
-        }
+    if let Some(email) = changed("email").filter(|_| once)
+        && store
+            .others_have_email(&realm.id, &email, own.as_deref().unwrap_or_default())
+            .await?
+    {
+        errors.push(error("email", "emailExistsMessage"));
     }
     Ok(errors)
 }

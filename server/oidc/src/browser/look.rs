@@ -71,12 +71,13 @@ impl Context {
             cookie: self.languages.cookie.as_deref(),
             accept_language: self.languages.accept.as_deref(),
         });
-        let of_client = client
-            .and_then(|client| client.attributes.as_ref()?.get("login_theme"))
-            .map(String::as_str);
+        let of_client = client.and_then(|client| client.attributes.as_ref()?.get("login_theme"));
+        // Consoles send an empty name for none.
         let theme = of_client
-            .or(settings.login_theme.as_deref())
-            .filter(|name| !name.is_empty());
+            .filter(|name| !name.is_empty())
+            .or(settings.login_theme.as_ref())
+            .filter(|name| !name.is_empty())
+            .map(String::as_str);
         Look {
             theme,
             locale,

@@ -12,6 +12,7 @@ use realmkeep_authn::Services;
 use realmkeep_keys::KeysError;
 use realmkeep_pages::{Html, Message, PagesError};
 use realmkeep_store::StoreError;
+use realmkeep_store::users::{EMAIL_TAKEN, USERNAME_TAKEN};
 
 use crate::context::Context;
 use crate::error::chain;
@@ -87,6 +88,15 @@ impl PageError {
 
 impl From<StoreError> for PageError {
     fn from(error: StoreError) -> Self {
+        // Somebody else was faster.
+        if let StoreError::Conflict(text) = &error {
+            let (message, event) = match text.as_str() {
+                EMAIL_TAKEN => ("emailExistsMessage", "email_in_use"),
+                USERNAME_TAKEN => ("usernameExistsMessage", "username_in_use"),
+                _ => return Self::internal(&error),
+            };
+            return Self::bad_request(message, event).status(StatusCode::CONFLICT);
+        }
         let temporary = error.is_temporary();
         let page = Self::internal(&error);
         if temporary {

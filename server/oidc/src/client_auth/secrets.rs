@@ -1,16 +1,11 @@
 //! The secrets that a client may use now: its own, and after a rotation for a while the one before.
 
+use realmkeep_model::secret_rotation::{ROTATED, ROTATED_EXPIRATION, expiration};
 use realmkeep_representations::SecretString;
 use realmkeep_store::Client;
 use subtle::ConstantTimeEq;
 
 use super::attribute;
-
-/// When the client's own secret ends; seconds since 1970, 0 or nothing: never.
-const EXPIRATION: &str = "client.secret.expiration.time";
-/// The secret before the last rotation, and when it ends.
-const ROTATED: &str = "client.secret.rotated";
-const ROTATED_EXPIRATION: &str = "client.secret.rotated.expiration.time";
 
 /// The live secrets, at most two.
 ///
@@ -25,7 +20,7 @@ pub(super) fn live(client: &Client, now: i64) -> Result<Vec<SecretString>, &'sta
         .filter(|secret| !secret.expose().is_empty())
         .ok_or("the client has no secret; give it one or another authenticator")?;
     let mut all = Vec::new();
-    if seconds(EXPIRATION).is_none_or(|end| end <= 0 || now < end) {
+    if expiration(&client.representation).is_none_or(|end| now < end) {
         all.push(own.clone());
     }
     // Without an end the old secret would be good for ever.

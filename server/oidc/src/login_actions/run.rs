@@ -55,7 +55,8 @@ pub(crate) async fn start(
     request.action_status = None;
     request.acr = None;
     let flow = flow_of(context, client, how.binding)?;
-    let progress = Progress::new(random::token(16), &flow.version);
+    let mut progress = Progress::new(random::token(16), &flow.version);
+    progress.started = context.now;
     let facts = facts(context, client, &request, headers, session);
     if let Some(id) = proof_before_action(&facts) {
         request.reauthenticate = Some(id);
@@ -88,7 +89,8 @@ pub(super) async fn follow_link(
     progress: impl FnOnce(&Flow, Progress) -> Option<Progress>,
 ) -> Result<Response, PageError> {
     let flow = flow_of(context, client, binding)?;
-    let fresh = Progress::new(random::token(16), &flow.version);
+    let mut fresh = Progress::new(random::token(16), &flow.version);
+    fresh.started = context.now;
     let Some(progress) = progress(&flow, fresh) else {
         return Err(PageError::bad_request(
             "expiredActionMessage",

@@ -14,8 +14,12 @@ use crate::error::{OAuthError, chain};
 /// Seconds that an order is good for.
 const LIFESPAN: i64 = 30;
 
-/// The client's admin URL as an absolute address, without the slash at its end.
+/// The client's admin URL as an absolute address, without the slash at its end. None for clients of
+/// other protocols, which take SAML messages there.
 pub(super) fn of(client: &ClientRepresentation) -> Option<String> {
+    if client.protocol.as_deref().unwrap_or("openid-connect") != "openid-connect" {
+        return None;
+    }
     let url = client.admin_url.as_deref().filter(|url| !url.is_empty())?;
     let root = client.root_url.as_deref().unwrap_or_default();
     let absolute = if url.starts_with('/') {
@@ -66,6 +70,14 @@ pub struct Pushed {
     pub failed: Vec<String>,
 }
 
+impl Pushed {
+    /// Takes in what another client came to.
+    pub fn add(&mut self, other: Self) {
+        self.succeeded.extend(other.succeeded);
+        self.failed.extend(other.failed);
+    }
+}
+
 /// Tells a client by its admin URL that tokens from before `not_before` (seconds since 1970) are good
 /// no more. Nobody is told when it has no such URL.
 pub async fn push_not_before(
@@ -74,12 +86,35 @@ pub async fn push_not_before(
     client: &ClientRepresentation,
     not_before: i64,
 ) -> Pushed {
+    let order = ("PUSH_NOT_BEFORE", "k_push_not_before");
+    push(services, realm, client, order, not_before).await
+}
+
+/// Tells a client by its admin URL that all logins from before `not_before` (seconds since 1970) have
+/// ended. Nobody is told when it has no such URL.
+pub async fn push_logout(
+    services: &Services,
+    realm: &Arc<Realm>,
+    client: &ClientRepresentation,
+    not_before: i64,
+) -> Pushed {
+    let order = ("LOGOUT", "k_logout");
+    push(services, realm, client, order, not_before).await
+}
+
+async fn push(
+    services: &Services,
+    realm: &Arc<Realm>,
+    client: &ClientRepresentation,
+    (name, path): (&str, &str),
+    not_before: i64,
+) -> Pushed {
     let mut pushed = Pushed::default();
     let Some(url) = of(client) else {
         return pushed;
     };
-    let address = format!("{url}/k_push_not_before");
-    let mut order = action(services, client, "PUSH_NOT_BEFORE");
+    let address = format!("{url}/{path}");
+    let mut order = action(services, client, name);
     order.insert("notBefore".to_owned(), not_before.into());
     let answer = match signed(services, realm, &order).await {
         Ok(token) => {
@@ -96,11 +131,8 @@ pub async fn push_not_before(
     match answer {
         Ok(()) => pushed.succeeded.push(url),
         Err(reason) => {
-            tracing::warn!(
-                client = client.client_id,
-                reason,
-                "not-before was not pushed"
-            );
+            let client = client.client_id.as_deref();
+            tracing::warn!(client, order = name, reason, "an order was not pushed");
             pushed.failed.push(url);
         }
     }

@@ -35,10 +35,10 @@ use crate::form::Form;
 use crate::session_status;
 use crate::token;
 
-pub use admin_url::{Pushed, push_not_before};
+pub use admin_url::{Pushed, push_logout, push_not_before};
 pub use notices::{
-    Ended, FrontChannelNotice, deliver, deliver_logouts, deliver_soon, end_session,
-    end_sessions_of_user, notify,
+    Ended, FrontChannelNotice, deliver, deliver_logouts, deliver_soon, end_back_channel_sessions,
+    end_session, end_sessions_of_user, notify,
 };
 
 /// Seconds that the confirmation page may be looked at.

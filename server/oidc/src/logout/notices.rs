@@ -9,6 +9,7 @@ use std::time::Duration;
 use realmkeep_authn::Services;
 use realmkeep_jose::Algorithm;
 use realmkeep_representations::ClientRepresentation;
+use realmkeep_store::documents::Page;
 use realmkeep_store::logout_notices::{DueNotice, LogoutNotice};
 use realmkeep_store::sessions::UserSession;
 use realmkeep_store::{Batch, Realm, Store, StoreError};
@@ -31,6 +32,8 @@ const TOKEN_LIFESPAN: i64 = 120;
 const PASS: i64 = 64;
 const AT_A_TIME: usize = 8;
 const INTERVAL: Duration = Duration::from_secs(5);
+/// Sessions that end in one transaction, when many do.
+const SESSIONS_AT_ONCE: i64 = 200;
 
 /// An application that the browser itself has to tell, by loading the address in a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +97,42 @@ pub async fn end_sessions_of_user(
     batch.push(Store::end_sessions_of_user(&realm.id, user_id));
     store.commit(batch).await?;
     deliver_soon(services);
+    Ok(())
+}
+
+/// Ends the sessions of the realm in which clients take part that want a logout token for each, offline
+/// ones excepted. A part of them at a time: there may be many.
+///
+/// # Errors
+/// When the database fails; some of the sessions go on then.
+pub async fn end_back_channel_sessions(
+    services: &Arc<Services>,
+    realm: &Realm,
+) -> Result<(), StoreError> {
+    let store = &services.store;
+    let part = Page {
+        first: 0,
+        max: SESSIONS_AT_ONCE,
+    };
+    for client in store.list::<ClientRepresentation>(&realm.id).await? {
+        if back_channel_url(&client).is_none() {
+            continue;
+        }
+        let id = client.id.as_deref().unwrap_or_default();
+        loop {
+            let sessions = store.sessions_of_client(&realm.id, id, part).await?;
+            if sessions.is_empty() {
+                break;
+            }
+            let mut batch = Batch::new();
+            for session in sessions {
+                notify(services, realm, &session, &mut batch).await?;
+                batch.push(Store::end_session(&realm.id, &session.id));
+            }
+            store.commit(batch).await?;
+            deliver_soon(services);
+        }
+    }
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use realmkeep_model::redirect_uri::RedirectPattern;
+use realmkeep_model::secret_rotation;
 use realmkeep_representations::{ClientRepresentation, ProtocolMapperRepresentation};
 use serde_json::{Map, Value, json};
 
@@ -249,7 +250,8 @@ pub(super) fn of(client: &ClientRepresentation) -> Map<String, Value> {
     put("sector_identifier_uri", json!(sector));
     if !public && let Some(secret) = &client.secret {
         put("client_secret", json!(secret.expose()));
-        put("client_secret_expires_at", json!(0));
+        let end = secret_rotation::expiration(client);
+        put("client_secret_expires_at", json!(end.unwrap_or(0)));
     }
     metadata
 }

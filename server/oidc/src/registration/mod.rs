@@ -19,6 +19,7 @@ use realmkeep_authn::{Services, random};
 use realmkeep_events::EventType;
 use realmkeep_model::fresh;
 use realmkeep_model::redirect_uri::RedirectPattern;
+use realmkeep_model::secret_rotation::{Occasion, SecretRotation};
 use realmkeep_representations::{ClientRepresentation, SecretString, UserRepresentation};
 use realmkeep_store::initial_access::RegistrationAccess;
 use realmkeep_store::roles::Holder;
@@ -209,6 +210,10 @@ async fn update(
             client.secret.clone_from(&before.secret);
         }
         finish_secret(&mut client);
+        if let Ok(Some(rotation)) = SecretRotation::of(&client) {
+            let fresh = || SecretString::new(random::token(32));
+            rotation.apply(&mut client, Occasion::Registration, context.now, fresh);
+        }
         // An administrator is bound by nothing here, a client by what it was registered under.
         if let (Access::Registration(_), Some(row)) = (&access, &row) {
             let policies = Policies::of(context, &row.auth).await?;
@@ -401,12 +406,12 @@ fn overlay(
         match (all.get_mut(name), value) {
             (Some(Value::Object(there)), Value::Object(more)) if name == "attributes" => {
                 let mut more = more.clone();
-                more.retain(|attribute, _| !attribute.starts_with("jwt.credential."));
+                more.retain(|attribute, _| !is_kept_attribute(attribute));
                 there.extend(more);
             }
             (None, Value::Object(more)) if name == "attributes" => {
                 let mut more = more.clone();
-                more.retain(|attribute, _| !attribute.starts_with("jwt.credential."));
+                more.retain(|attribute, _| !is_kept_attribute(attribute));
                 all.insert(name.clone(), Value::Object(more));
             }
             _ => {
@@ -416,6 +421,12 @@ fn overlay(
     }
     *client = serde_json::from_value(Value::Object(all)).map_err(|e| malformed(&e))?;
     Ok(())
+}
+
+/// Whether only administrators and the server set the attribute: what the client authenticates by,
+/// and how long its secrets are good.
+fn is_kept_attribute(name: &str) -> bool {
+    name.starts_with("jwt.credential.") || name.starts_with("client.secret.")
 }
 
 fn check(context: &Context, client: &ClientRepresentation) -> Result<(), OAuthError> {

@@ -20,10 +20,16 @@ async fn verified(server: &Server) -> Option<bool> {
     user.unwrap().email_verified
 }
 
-/// spec: ENDUI-09, EMAIL-01
+/// spec: ENDUI-09, EMAIL-01, OC-07
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_is_confirmed_before_the_first_login() {
     let server = server().await;
+    server
+        .change_client("app", |client| {
+            client.root_url = Some("https://app.test".to_owned());
+            client.base_url = Some("/home".to_owned());
+        })
+        .await;
     let smtp = mail_server(&server).await;
     server
         .change_realm(|realm| realm.verify_email = Some(true))
@@ -51,6 +57,11 @@ async fn an_address_is_confirmed_before_the_first_login() {
         seen.text.contains("Your email address is confirmed."),
         "{}",
         seen.text
+    );
+    // From there it goes to the application's own page.
+    assert_eq!(
+        crate::link(&server, &seen, "app.test"),
+        "https://app.test/home"
     );
     assert_eq!(verified(&server).await, Some(true));
     let used = follow(&server, &browser, &mail).await;

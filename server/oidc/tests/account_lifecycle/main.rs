@@ -11,6 +11,7 @@
 mod browser;
 mod e_mail;
 mod languages;
+mod lifespans;
 mod registration;
 mod reset;
 #[path = "../support/mod.rs"]

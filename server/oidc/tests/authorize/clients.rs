@@ -51,9 +51,9 @@ async fn register(server: &Server, uris: &[&str], root: Option<&str>) {
 }
 
 /// Where the answer may go: exactly, below a path, relative to the root, to an application's own
-/// scheme.
+/// scheme. A `*` alone is an open redirect, and on purpose allows nothing (docs/differences.md).
 ///
-/// spec: OC-06, OC-08, OC-09, OC-10, OC-12
+/// spec: OC-06, OC-08, OC-09, OC-10, OC-11, OC-12
 #[tokio::test(flavor = "multi_thread")]
 async fn callbacks_are_those_that_are_registered() {
     let server = server().await;
@@ -315,7 +315,7 @@ async fn lifespans_are_the_clients_own() {
 
 /// The screen has the client's name and its addresses, as far as they are addresses.
 ///
-/// spec: OC-03, OCA-03, OCA-04
+/// spec: OC-03, OCA-02, OCA-03, OCA-04
 #[tokio::test(flavor = "multi_thread")]
 async fn the_screen_presents_the_client() {
     let server = server().await;
@@ -331,11 +331,22 @@ async fn the_screen_presents_the_client() {
         &[
             ("policyUri", "https://app.test/policy?a=1&b=2"),
             ("tosUri", "https://app.test/terms"),
+            ("logoUri", "https://img.test/logo.png?a=1&b=2"),
         ],
     )
     .await;
     let browser = Browser::default();
     let screen = browser.login(&server, &[]).await;
+    let logo = "src=\"https://img.test/logo.png?a=1&amp;b=2\"";
+    assert!(screen.text.contains(logo), "{}", screen.text);
+    // Images of its origin and nothing else of it.
+    let from = |directive: &str| {
+        let all = screen.policy.split("; ");
+        let mut found = all.filter(|d| d.starts_with(directive));
+        found.any(|d| d.contains("https://img.test"))
+    };
+    assert!(from("img-src"), "{}", screen.policy);
+    assert_eq!(screen.policy.matches("img.test").count(), 1);
     let title = screen.text.split("id=\"kc-page-title\">").nth(1).unwrap();
     let title = title.split('<').next().unwrap();
     assert!(title.contains("email address"), "{title}");
@@ -352,11 +363,13 @@ async fn the_screen_presents_the_client() {
     let script = [
         ("policyUri", "JavaScript:alert(1)"),
         ("tosUri", "data:text/html,x"),
+        ("logoUri", "data:image/png;base64,x"),
     ];
     set(&server, "app", &script).await;
     let screen = browser.get(&server, &authorize(&server, &[])).await;
     assert!(screen.text.contains("id=\"kc-oauth\""));
     assert!(!screen.text.contains("alert(1)") && !screen.text.contains("data:text"));
+    assert!(!screen.text.contains("data:image"));
 }
 
 /// A client without the scope `acr` has no claim of this name.
@@ -395,5 +408,72 @@ async fn an_unknown_provider_is_no_hint() {
         assert_eq!(page.status, StatusCode::OK);
         assert!(page.text.contains("id=\"kc-form-login\""), "{}", page.text);
         assert!(!page.text.contains("<script>"));
+    }
+}
+
+/// The pages of a login, from its form to the question of consent, are in the client's own theme;
+/// those of other clients in the realm's.
+///
+/// spec: OC-24
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_has_a_theme_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["of-realm", "of-client"] {
+        let login = folder.path().join(name).join("login");
+        std::fs::create_dir_all(login.join("resources")).unwrap();
+        let properties = format!("parent=realmkeep\nstyles={name}.css\n");
+        std::fs::write(login.join("theme.properties"), properties).unwrap();
+        std::fs::write(login.join(format!("resources/{name}.css")), "p {}").unwrap();
+    }
+    let pages = realmkeep_pages::Pages::with_themes("", Some(folder.path())).unwrap();
+    let server = Server::start_showing(pages, "", |realm| {
+        realm.login_theme = Some("of-realm".to_owned());
+        realm.reset_password_allowed = Some(true);
+        realm.registration_allowed = Some(true);
+    })
+    .await;
+    for (client_id, theme) in [("app", "of-client"), ("other", "")] {
+        let given = json!({"consentRequired": true, "attributes": {"login_theme": theme}});
+        add_app(&server, client_id, given).await;
+    }
+    let alice = json!({"email": "alice@example.test"});
+    let alice = server.add_user("alice", "pw", alice).await;
+    server
+        .change_user(&alice, |user| {
+            user.required_actions = Some(vec!["UPDATE_PASSWORD".to_owned()]);
+        })
+        .await;
+    for (client_id, own, foreign) in [
+        ("app", "of-client.css", "of-realm.css"),
+        ("other", "of-realm.css", "of-client.css"),
+    ] {
+        let check = |page: &crate::browser::Seen| {
+            assert_eq!(page.status, StatusCode::OK, "{page:?}");
+            assert!(page.text.contains(own), "{}", page.text);
+            assert!(!page.text.contains(foreign), "{}", page.text);
+        };
+        let browser = Browser::default();
+        let url = authorize(&server, &[("client_id", client_id)]);
+        let login = browser.get(&server, &url).await;
+        check(&login);
+        for part in [
+            "login-actions/reset-credentials",
+            "login-actions/registration",
+        ] {
+            let mut links = login.text.split("href=\"").skip(1);
+            let link = links.find(|rest| rest.contains(part)).unwrap();
+            let link = link.split('"').next().unwrap().replace("&amp;", "&");
+            let link = format!("{}{link}", server.base);
+            check(&browser.get(&server, &link).await);
+        }
+        let form = [("username", "alice"), ("password", "pw")];
+        let mut page = browser.post(&server, &login.action(&server), &form).await;
+        check(&page);
+        if page.text.contains("name=\"password-new\"") {
+            let form = [("password-new", "pw"), ("password-confirm", "pw")];
+            page = browser.post(&server, &page.action(&server), &form).await;
+            check(&page);
+        }
+        assert!(page.text.contains("id=\"kc-oauth\""), "{}", page.text);
     }
 }

@@ -51,6 +51,8 @@ async fn userinfo(server: &Server, token: &str) -> (u16, String, String) {
 
 /// Every algorithm that metadata lists, for ID token and UserInfo; the UserInfo answer plain inside,
 /// or signed inside.
+///
+/// spec: OCA-05, OCA-08
 #[tokio::test]
 async fn id_tokens_and_userinfo_are_encrypted_for_the_client() {
     let server = server_with(json!({})).await;
@@ -85,6 +87,19 @@ async fn id_tokens_and_userinfo_are_encrypted_for_the_client() {
             let tokens = login(&server, "app", "openid").await;
             let id = opened(&server, &key, tokens.text("id_token")).await;
             assert_eq!(id["preferred_username"], "alice", "{alg} {enc}");
+            let header = header(tokens.text("id_token"));
+            assert_eq!(
+                (&header["alg"], &header["enc"]),
+                (&json!(alg.as_str()), &json!(enc.as_str()))
+            );
+            // A content encryption key of its own, wrapped for the client.
+            let wrapped = |token: &str| token.split('.').nth(1).unwrap().to_owned();
+            let again = login(&server, "app", "openid").await;
+            let (one, two) = (
+                wrapped(tokens.text("id_token")),
+                wrapped(again.text("id_token")),
+            );
+            assert!(one != two || alg == KeyManagement::EcdhEs);
             assert_eq!(id["aud"], "app");
             let (status, kind, body) = userinfo(&server, tokens.text("access_token")).await;
             assert_eq!((status, kind.as_str()), (200, "application/jwt"));
@@ -110,6 +125,55 @@ async fn id_tokens_and_userinfo_are_encrypted_for_the_client() {
     assert_eq!(told["iss"], server.issuer());
     assert_eq!(told["aud"], "app");
     assert_eq!(told["preferred_username"], "alice");
+}
+
+fn header(token: &str) -> Value {
+    let header = realmkeep_jose::from_base64url(token.split('.').next().unwrap()).unwrap();
+    serde_json::from_slice(&header).unwrap()
+}
+
+/// The client's key is fetched from its address, as a JWK set, with the algorithms RSA-OAEP and
+/// RSA-OAEP-256; RSA1_5 is refused on purpose (docs/differences.md). A key that the client changes is
+/// fetched anew.
+///
+/// spec: OCA-06, OCA-07
+#[tokio::test]
+async fn the_clients_key_is_fetched_from_its_address() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/jwks", listener.local_addr().unwrap());
+    let published = std::sync::Arc::new(std::sync::Mutex::new(json!({"keys": []})));
+    let shown = published.clone();
+    let app = axum::Router::new().route(
+        "/jwks",
+        axum::routing::get(async move || axum::Json(shown.lock().unwrap().clone())),
+    );
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let server = server_with(json!({})).await;
+    set(&server, "use.jwks.url", "true").await;
+    set(&server, "jwks.url", &url).await;
+    set(&server, "id.token.encrypted.response.enc", "A256GCM").await;
+    for alg in [KeyManagement::RsaOaep, KeyManagement::RsaOaep256] {
+        let key = DecryptionKey::generate_rsa(alg, 2048).unwrap();
+        *published.lock().unwrap() = json!({"keys": [key.public_jwk()]});
+        set(&server, "id.token.encrypted.response.alg", alg.as_str()).await;
+        // Keys are fetched anew after a while at the latest.
+        server.services.clock.advance(86_400);
+        let tokens = login(&server, "app", "openid").await;
+        let id = opened(&server, &key, tokens.text("id_token")).await;
+        assert_eq!(id["preferred_username"], "alice", "{alg}");
+    }
+    set(&server, "id.token.encrypted.response.alg", "RSA1_5").await;
+    let form = [
+        ("grant_type", "password"),
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+        ("username", "alice"),
+        ("password", "pw"),
+        ("scope", "openid"),
+    ];
+    let refused = server.token(&form).await;
+    assert_eq!(refused.body["error"], "invalid_request", "{refused:?}");
+    assert!(refused.body["id_token"].is_null());
 }
 
 /// Signed alone; and a client without a fitting key gets no token in the clear.

@@ -221,7 +221,7 @@ async fn keys_for_encryption_are_published_and_open_messages() {
 
 /// The list for administrators: what is there, what signs now, until when.
 ///
-/// spec: KEYS-04, KEYS-12, KEYS-13
+/// spec: KEYS-12, KEYS-13
 #[test]
 fn metadata_tells_public_parts_only() {
     let keys = vec![

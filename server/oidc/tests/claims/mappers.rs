@@ -132,6 +132,10 @@ async fn roles_are_added_and_renamed_before_they_are_written() {
     ]}))
     .await;
     let service = server.add_client(json!({"clientId": "service"})).await;
+    for (client_id, scopes) in [("linked", json!(["reading"])), ("apart", json!([]))] {
+        let given = json!({"fullScopeAllowed": false, "optionalClientScopes": scopes});
+        add_app(&server, client_id, given).await;
+    }
     let realm = server.realm().await;
     let role: realmkeep_representations::RoleRepresentation = serde_json::from_value(json!({
         "id": "0-reader", "name": "reader", "clientRole": true, "containerId": service.id,
@@ -331,7 +335,8 @@ async fn audiences_are_added_by_mappers() {
 }
 
 /// With the scope `roles`, clients whose roles the user has are the audience, the asking client is
-/// not; role scope mappings of an optional scope let a role, and its client, in when it is asked for.
+/// not; role scope mappings of an optional scope let a role, and its client, in when it is asked for,
+/// for all clients that are linked to it.
 ///
 /// spec: AUD-04, AUD-06, AUD-07, RSM-01, RSM-03, RSM-04, CS-25
 #[tokio::test]
@@ -341,6 +346,10 @@ async fn audiences_follow_the_roles_that_may_be_seen() {
     }))
     .await;
     let service = server.add_client(json!({"clientId": "service"})).await;
+    for (client_id, scopes) in [("linked", json!(["reading"])), ("apart", json!([]))] {
+        let given = json!({"fullScopeAllowed": false, "optionalClientScopes": scopes});
+        add_app(&server, client_id, given).await;
+    }
     let realm = server.realm().await;
     let store = &server.services.store;
     let app = store.client(&realm, "app").await.unwrap().unwrap();
@@ -392,6 +401,24 @@ async fn audiences_follow_the_roles_that_may_be_seen() {
         json!(["reader"])
     );
     assert_eq!(token["aud"], "service");
+    let token = access(&login(&server, "linked", "openid reading").await);
+    assert_eq!(
+        token["resource_access"],
+        json!({"service": {"roles": ["reader"]}})
+    );
+    for client_id in ["linked", "apart"] {
+        let token = access(&login(&server, client_id, "openid").await);
+        assert!(token.get("resource_access").is_none(), "{token}");
+    }
+    // It is changed at one place.
+    let mut batch = Batch::new();
+    batch.push(Store::revoke_role(Holder::Scope, "0-reading", "0-reader"));
+    batch.touch(Touch::Realm(realm.id.clone()));
+    store.commit(batch).await.unwrap();
+    for client_id in ["app", "linked"] {
+        let token = access(&login(&server, client_id, "openid reading").await);
+        assert!(token["resource_access"].get("service").is_none(), "{token}");
+    }
     // With full scope everything the user has is there.
     server
         .change_client("app", |c| c.full_scope_allowed = Some(true))
@@ -406,8 +433,6 @@ async fn audiences_follow_the_roles_that_may_be_seen() {
 }
 
 /// What serverinfo offers: every kind with its settings, and each has a switch for what it can fill.
-///
-/// spec: MAP-02
 #[tokio::test]
 async fn every_kind_of_mapper_is_listed_with_its_settings() {
     let types = realmkeep_oidc::protocol_mapper_types();

@@ -644,3 +644,68 @@ async fn own_representations_are_registered_too() {
     assert_eq!(post("unregister-node", "node-2").await, 400);
     assert_eq!(post("unregister-node", "node-1").await, 204);
 }
+
+/// A client that updates its registration shortly before its secret ends gets the next one with it; the
+/// old one is good for a while. It cannot change the rules itself.
+///
+/// spec: ROT-05, ROT-09
+#[tokio::test]
+async fn a_secret_rotates_with_an_update_near_its_end() {
+    let server = Server::start().await;
+    let token = initial(&server, "ia-rot", 1, 0).await;
+    let body = json!({
+        "clientId": "mine", "redirectUris": ["https://mine.test/cb"], "serviceAccountsEnabled": true,
+        "attributes": {"client.secret.rotation.expiration-period": "9999999"},
+    });
+    let made = send(&server, Method::POST, "default", Some(&token), body).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    assert!(!made.body.to_string().contains("9999999"));
+    let first = made.text("secret").to_owned();
+    // As an administrator sets it.
+    let end = server.services.clock.now() + 1_000;
+    server
+        .change_client("mine", |client| {
+            let attributes = client.attributes.get_or_insert_default();
+            for (name, value) in [
+                ("rotation.expiration-period", "1000"),
+                ("rotation.rotated-expiration-period", "200"),
+                ("rotation.remaining-rotation-period", "300"),
+                ("expiration.time", end.to_string().as_str()),
+            ] {
+                attributes.insert(format!("client.secret.{name}"), value.to_owned());
+            }
+        })
+        .await;
+    let mut own = made.text("registrationAccessToken").to_owned();
+    let mut update = async || {
+        let body = json!({
+            "client_id": "mine", "redirect_uris": ["https://mine.test/cb"],
+            "grant_types": ["client_credentials"],
+        });
+        let path = "openid-connect/mine";
+        let answer = send(&server, Method::PUT, path, Some(&own), body).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        own = answer.text("registration_access_token").to_owned();
+        (
+            answer.text("client_secret").to_owned(),
+            answer.body["client_secret_expires_at"].as_i64().unwrap(),
+        )
+    };
+    let works = async |secret: &str| {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", "mine"),
+            ("client_secret", secret),
+        ];
+        server.token(&form).await.status == 200
+    };
+    server.services.clock.advance(600);
+    assert_eq!(update().await, (first.clone(), end));
+    server.services.clock.advance(200);
+    let (second, next_end) = update().await;
+    assert_ne!(second, first);
+    assert!(next_end > end);
+    assert!(works(&first).await && works(&second).await);
+    server.services.clock.advance(201);
+    assert!(!works(&first).await && works(&second).await);
+}

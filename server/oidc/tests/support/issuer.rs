@@ -86,6 +86,13 @@ impl Issuer {
         })
     }
 
+    /// Publishes this key alone from now on, and signs with it.
+    pub fn rotate(&mut self, key: SigningKey) {
+        let keys = key.public_jwk().into_iter().collect();
+        *self.state.jwks.lock().unwrap() = JwkSet { keys };
+        self.key = key;
+    }
+
     pub fn sign(&self, claims: &Value) -> String {
         self.key.sign("JWT", claims).unwrap()
     }

@@ -77,6 +77,15 @@ impl Server {
         features: &str,
         change: impl FnOnce(&mut RealmRepresentation),
     ) -> Self {
+        Self::start_showing(Pages::new("").unwrap(), features, change).await
+    }
+
+    /// As [`Server::start_featured`], with other pages.
+    pub async fn start_showing(
+        pages: Pages,
+        features: &str,
+        change: impl FnOnce(&mut RealmRepresentation),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let master = MasterKey::generate().unwrap();
         let store = Store::open(&folder.path().join("test.db"), Box::new(master.clone())).unwrap();
@@ -95,7 +104,7 @@ impl Server {
             base_url: BaseUrl::parse(&base).unwrap(),
             accounts: realmkeep_authn::accounts::Accounts::plain(outbound.clone()).unwrap(),
             remote_keys: RemoteKeyCache::new(outbound, None, clock.clone()),
-            pages: Pages::new("").unwrap(),
+            pages,
             features: features.parse().unwrap(),
             bootstrap_trust: None,
             cookies: CookieSeal::new(&master).unwrap(),

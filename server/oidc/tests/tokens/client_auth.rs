@@ -6,6 +6,7 @@ use realmkeep_jose::{Algorithm, SigningKey};
 use serde_json::{Value, json};
 
 use crate::server;
+use crate::support::issuer::Issuer;
 use crate::support::{Answer, Server};
 
 const SECRET: &str = "a-secret-of-more-than-thirty-two-bytes";
@@ -111,6 +112,34 @@ async fn a_secret_signs_an_assertion() {
             ("client_id", "any"),
             ("client_secret", SECRET),
         ])
+        .await
+        .refused(401, "unauthorized_client", GENERIC);
+}
+
+/// The client publishes its key itself; the one that it signs with next is fetched when it comes, and
+/// the one before is good no more.
+///
+/// spec: CCRED-07
+#[tokio::test]
+async fn a_key_is_fetched_from_the_clients_address() {
+    let server = server().await;
+    let mut issuer = Issuer::start().await;
+    let url = format!("{}/openid/v1/jwks", issuer.url);
+    let attributes = json!({"use.jwks.url": "true", "jwks.url": url});
+    add(&server, "remote", "client-jwt", attributes).await;
+    let first = issuer.key.clone();
+    let sign =
+        |server: &Server, key: &SigningKey| key.sign("JWT", &claims(server, "remote")).unwrap();
+    present(&server, &sign(&server, &first)).await.granted();
+    present(&server, &sign(&server, &first)).await.granted();
+    assert_eq!(issuer.fetches(), 1);
+    let second = SigningKey::generate(Algorithm::Es256).unwrap();
+    issuer.rotate(second.clone());
+    // Whoever sends keys that nobody knows cannot have them fetched all the time.
+    server.services.clock.advance(60);
+    present(&server, &sign(&server, &second)).await.granted();
+    assert_eq!(issuer.fetches(), 2);
+    present(&server, &sign(&server, &first))
         .await
         .refused(401, "unauthorized_client", GENERIC);
 }

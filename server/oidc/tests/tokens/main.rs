@@ -7,6 +7,7 @@
     clippy::indexing_slicing
 )]
 
+mod bad_input;
 mod ciba;
 mod client_auth;
 mod device;

@@ -8,6 +8,7 @@ pub struct LoginOauthGrant {
     pub scopes: Vec<GrantedScope>,
     /// Comes back as `code`.
     pub code: String,
+    /// An image on the web; the page may load images from its origin.
     pub logo_uri: Option<String>,
     pub policy_uri: Option<String>,
     pub tos_uri: Option<String>,

@@ -19,6 +19,8 @@ pub struct Step {
     pub(crate) conflict: Option<String>,
     /// What goes with it in every batch.
     after: Vec<Self>,
+    /// The same, for constraints with this word in their name or in the names of their columns.
+    pub(crate) conflicts: Vec<(&'static str, &'static str)>,
 }
 
 /// What caches must forget once a batch is committed.
@@ -66,6 +68,7 @@ impl Step {
             guard: None,
             conflict: None,
             after: Vec::new(),
+            conflicts: Vec::new(),
         }
     }
 
@@ -85,5 +88,23 @@ impl Step {
     pub fn on_conflict(mut self, text: impl Into<String>) -> Self {
         self.conflict = Some(text.into());
         self
+    }
+
+    /// The batch fails with `text` when this statement violates a constraint with this word in its
+    /// name, or in the names of its columns.
+    pub fn on_conflict_in(mut self, word: &'static str, text: &'static str) -> Self {
+        self.conflicts.push((word, text));
+        self
+    }
+
+    /// What a violated constraint means; `constraint` is what the engine says of it.
+    pub(crate) fn conflict_text(&self, constraint: Option<String>) -> String {
+        let violated = |word: &str| constraint.as_deref().is_some_and(|c| c.contains(word));
+        let named = self.conflicts.iter().find(|(word, _)| violated(word));
+        named
+            .map(|(_, text)| (*text).to_owned())
+            .or_else(|| self.conflict.clone())
+            .or(constraint)
+            .unwrap_or_else(|| self.statement.name.to_owned())
     }
 }

@@ -204,12 +204,7 @@ fn run_steps(connection: &Connection, batch: &Batch) -> Answer {
             Err(rusqlite::Error::SqliteFailure(e, detail))
                 if e.code == ErrorCode::ConstraintViolation =>
             {
-                let text = step
-                    .conflict
-                    .clone()
-                    .or(detail)
-                    .unwrap_or_else(|| step.statement.name.to_owned());
-                return Err(StoreError::Conflict(text));
+                return Err(StoreError::Conflict(step.conflict_text(detail)));
             }
             Err(e) => return Err(e.into()),
         };

@@ -263,11 +263,7 @@ fn judge(batch: &Batch, outcomes: impl Iterator<Item = Outcome>) -> Verdict {
                 Failure::Lost(text) => return Verdict::Lost(text),
                 Failure::After => return Verdict::Again("a statement before it failed".into()),
                 Failure::Conflict(constraint) => {
-                    let text = step
-                        .conflict
-                        .clone()
-                        .or(constraint)
-                        .unwrap_or_else(|| step.statement.name.to_owned());
+                    let text = step.conflict_text(constraint);
                     return Verdict::Bad(StoreError::Conflict(text));
                 }
                 Failure::Other(e) => {
