@@ -6,7 +6,6 @@ use std::sync::Arc;
 use realmkeep_model::user_profile::{Attributes, set_attributes};
 use realmkeep_representations::UserRepresentation;
 use realmkeep_store::roles::Holder;
-use realmkeep_store::users::UserSearch;
 use realmkeep_store::{Realm, Step, Store, StoreError, Subject};
 use uuid::Uuid;
 
@@ -78,20 +77,6 @@ impl NewAccount {
             steps,
         })
     }
-}
-
-/// Whether somebody has the address already.
-///
-/// # Errors
-/// When the database fails.
-pub async fn has_address(store: &Store, realm_id: &str, email: &str) -> Result<bool, StoreError> {
-    // One by address finds nobody where several have it.
-    let search = UserSearch {
-        email: Some(email.to_owned()),
-        exact: true,
-        ..UserSearch::default()
-    };
-    Ok(store.count_users(realm_id, &search).await? > 0)
 }
 
 /// Ids of the realm's default groups, which are listed by path.

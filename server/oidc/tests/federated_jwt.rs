@@ -982,6 +982,8 @@ async fn every_claim_of_a_jwt_svid_is_checked() {
 /// spec: FCA-01, FCA-02, FCA-12, REL-10
 #[tokio::test]
 async fn three_kinds_of_providers_vouch_for_clients() {
+    const JOB: &str = "repo:shop/backend:ref:refs/heads/main";
+    const INSTANCE: &str = "113774264463038321964";
     let (server, mesh) = spiffe().await;
     let (cluster, company) = (Issuer::start().await, Issuer::start().await);
     server
@@ -1014,8 +1016,6 @@ async fn three_kinds_of_providers_vouch_for_clients() {
             ],
         )
         .await;
-    const JOB: &str = "repo:shop/backend:ref:refs/heads/main";
-    const INSTANCE: &str = "113774264463038321964";
     for (client_id, alias, subject) in [
         ("in-cluster", "k8s", SUBJECT),
         ("job", "company", JOB),

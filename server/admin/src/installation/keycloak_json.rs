@@ -24,6 +24,9 @@ pub(super) fn write(installation: &Installation<'_>) -> ApiResult<String> {
     if let Some(credentials) = &adapter.credentials {
         put("credentials", Value::Object(credentials.clone()));
     }
+    if adapter.own_roles {
+        put("use-resource-role-mappings", json!(true));
+    }
     put("confidential-port", json!(0));
     serde_json::to_string_pretty(&json).map_err(ApiError::internal)
 }

@@ -15,7 +15,7 @@ use crate::flow::{
     About, Answer, Authenticator, Facts, Login, Node, NodeKind, Outcome, Page, Progress,
     Requirement, Shown, Submitted,
 };
-use crate::new_account::{NewAccount, has_address, new_user};
+use crate::new_account::{NewAccount, new_user};
 use crate::set_password::{SetPasswordError, set_password};
 
 /// Creates an account.

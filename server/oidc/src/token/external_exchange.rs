@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use realmkeep_authn::new_account::{NewAccount, has_address, new_user};
+use realmkeep_authn::new_account::{NewAccount, new_user};
 use realmkeep_authn::{brute_force, random, session};
 use realmkeep_events::Event;
 use realmkeep_model::user_profile::Attributes;
@@ -255,7 +255,7 @@ async fn import(
     }
     if let Some(email) = &email
         && realm.settings.duplicate_emails_allowed != Some(true)
-        && has_address(store, &realm.id, email).await?
+        && store.others_have_email(&realm.id, email, "").await?
     {
         return Err(exists("the address is taken"));
     }
