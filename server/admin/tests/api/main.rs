@@ -9,6 +9,7 @@
 mod account;
 mod bootstrap;
 mod clients;
+mod credentials;
 mod events;
 mod flows;
 mod installation;
@@ -21,3 +22,4 @@ mod scopes;
 mod screens;
 mod sessions;
 mod support;
+mod user_profile;

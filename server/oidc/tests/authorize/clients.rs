@@ -6,7 +6,7 @@ use reqwest::header::ORIGIN;
 use serde_json::json;
 
 use crate::browser::{Browser, CALLBACK, SECRET, add_app, authorize, redeem, server, set};
-use crate::support::{Answer, Server, claims};
+use crate::support::{Answer, Server, SetUp, claims};
 
 /// A client is asked for by its clientId, as it is written.
 ///
@@ -426,7 +426,11 @@ async fn a_client_has_a_theme_of_its_own() {
         std::fs::write(login.join(format!("resources/{name}.css")), "p {}").unwrap();
     }
     let pages = realmkeep_pages::Pages::with_themes("", Some(folder.path())).unwrap();
-    let server = Server::start_showing(pages, "", |realm| {
+    let set_up = SetUp {
+        pages,
+        ..SetUp::default()
+    };
+    let server = Server::start_set_up(set_up, |realm| {
         realm.login_theme = Some("of-realm".to_owned());
         realm.reset_password_allowed = Some(true);
         realm.registration_allowed = Some(true);
