@@ -47,7 +47,10 @@ export async function json(url, options) {
   return (await answer(url, options)).body;
 }
 
-/** The Admin API for the administrator: `get(path)`, and `post(path, body)`, which answers the new id. */
+/**
+ * The Admin API for the administrator: `get(path)`, `put(path, body)`, and `post(path, body)`, which answers the
+ * new id.
+ */
 export async function administrator() {
   const { access_token: token } = await json(`${base}/realms/master/protocol/openid-connect/token`, {
     method: 'POST',
@@ -59,6 +62,9 @@ export async function administrator() {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   return {
     get: (path) => json(`${base}/admin${path}`, { headers }),
+    put: async (path, body) => {
+      await answer(`${base}/admin${path}`, { method: 'PUT', headers, body: JSON.stringify(body) });
+    },
     post: async (path, body) => {
       const { location } = await answer(`${base}/admin${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
       return location?.split('/').pop();
