@@ -6,7 +6,7 @@ passed=0 failed=0
 # libraries at the versions of HERE's lock file.
 npm_libraries() {
 	mkdir -p "$2"
-	cp "$1"/package.json "$1"/package-lock.json "$1"/*.mjs "$1/../support.mjs" "$2/"
+	cp "$1"/package.json "$1"/package-lock.json "$1"/*.mjs "$1"/../*.mjs "$2/"
 	local stamp
 	stamp=$(sha256sum <"$1/package-lock.json")
 	if [ "$(cat "$2/npm-stamp" 2>/dev/null)" != "$stamp" ]; then

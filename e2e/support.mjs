@@ -48,27 +48,36 @@ export async function json(url, options) {
 }
 
 /**
- * The Admin API for the administrator: `get(path)`, `put(path, body)`, and `post(path, body)`, which answers the
- * new id.
+ * The Admin API of a server (ours without) for the administrator: `get(path)`, `put(path, body)`, `remove(path)`,
+ * and `post(path, body)`, which answers the new id.
  */
-export async function administrator() {
-  const { access_token: token } = await json(`${base}/realms/master/protocol/openid-connect/token`, {
-    method: 'POST',
-    body: new URLSearchParams({
-      grant_type: 'password', client_id: 'admin-cli',
-      username: process.env.ADMIN ?? 'admin', password: process.env.ADMIN_PASSWORD,
-    }),
+export async function administrator(server = {}) {
+  const at = server.base ?? base;
+  let token;
+  let until = 0;
+  // Administrators' tokens are good for a minute.
+  const headers = async () => {
+    if (Date.now() > until) {
+      const { access_token: fresh, expires_in: seconds } = await json(`${at}/realms/master/protocol/openid-connect/token`, {
+        method: 'POST',
+        body: new URLSearchParams({
+          grant_type: 'password', client_id: 'admin-cli',
+          username: server.admin ?? process.env.ADMIN ?? 'admin', password: server.password ?? process.env.ADMIN_PASSWORD,
+        }),
+      });
+      token = fresh;
+      until = Date.now() + seconds * 500;
+    }
+    return { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  };
+  const send = async (method, path, body) => answer(`${at}/admin${path}`, {
+    method, headers: await headers(), body: body === undefined ? undefined : JSON.stringify(body),
   });
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   return {
-    get: (path) => json(`${base}/admin${path}`, { headers }),
-    put: async (path, body) => {
-      await answer(`${base}/admin${path}`, { method: 'PUT', headers, body: JSON.stringify(body) });
-    },
-    post: async (path, body) => {
-      const { location } = await answer(`${base}/admin${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
-      return location?.split('/').pop();
-    },
+    get: async (path) => (await send('GET', path)).body,
+    post: async (path, body) => (await send('POST', path, body)).location?.split('/').pop(),
+    put: (path, body) => send('PUT', path, body),
+    remove: (path) => send('DELETE', path),
   };
 }
 

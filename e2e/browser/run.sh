@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
-# The pages in Chromium against our server, which this starts and stops. Ends with
-# 'N passed, M failed'.
+# The login page and every other page for end users in Chromium against our server, which this
+# starts and stops. Ends with 'N passed, M failed'.
+#
+#   e2e/browser/run.sh             all of it
+#   SCREENS=folder e2e/browser/run.sh   the same, and keeps a picture of each page (needs pngquant)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/../..
@@ -13,6 +16,9 @@ npm_libraries "$here" "$cache"
 server_host=localhost
 server_up
 export_server
+TEMPLATES=$(sed -n 's/^ *[a-z0-9_]*: [A-Za-z0-9]* = "\([a-z0-9-]*\)".*/\1/p' "$root/server/pages/src/page/mod.rs" | tr '\n' ' ' | sed 's/ $//')
+export TEMPLATES
 library node "$cache/login.mjs"
 library node "$cache/webauthn.mjs"
+library node "$cache/pages.mjs"
 libraries_end

@@ -171,9 +171,14 @@ pub async fn add_user(
         }
     }
     for (index, credential) in user.credentials.iter().flatten().enumerate() {
-        let stored = credential_to_store(services, credential, hashing)
+        let mut stored = credential_to_store(services, credential, hashing)
             .await
             .map_err(|e| e.at(&format!("{place}: credentials[{index}]")))?;
+        // They come in the user's order.
+        let place = i32::try_from(index).unwrap_or(i32::MAX);
+        stored
+            .priority
+            .get_or_insert(place.saturating_add(1).saturating_mul(10));
         batch.push(store.insert_credential(&id, &stored)?);
     }
     Ok(id)

@@ -68,7 +68,9 @@ impl RequiredAction for VerifyEmail {
                 .get(SENT)
                 .and_then(|at| at.parse::<i64>().ok());
             if sent.is_some_and(|at| login.facts.now < at.saturating_add(PAUSE)) {
-                return Ok(ActionOutcome::Again(Shown::notice("emailSentMessage")));
+                return Ok(ActionOutcome::Again(Shown::notice(
+                    "emailVerifySentRecently",
+                )));
             }
             send(login).await
         })
