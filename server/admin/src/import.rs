@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use crate::clients::{self, ScopeDefaults};
 use crate::error::{ApiError, ApiResult};
 use crate::export::{self, Extent};
+use crate::import_file::FileError;
 use crate::names::Names;
 use crate::request::{Cx, Given, new_id};
 use crate::rights::Right;
@@ -27,6 +28,8 @@ use crate::{grants, identity_providers, steps, users, whole_realm};
 pub enum ImportError {
     #[error("{0}")]
     Unreadable(#[from] strict::ReadError),
+    #[error(transparent)]
+    File(#[from] FileError),
     #[error("{0}")]
     Refused(String),
 }
@@ -55,7 +58,7 @@ pub struct Imported {
 pub async fn import_realm(services: &Services, export: &Value) -> Result<Imported, ImportError> {
     let (given, unknown_fields) = strict::collect_unknown::<RealmRepresentation>(export)?;
     let realm = given.realm.clone().unwrap_or_default();
-    whole_realm::create(services, given, None)
+    whole_realm::create(services, given, None, "")
         .await
         .map_err(|e| ImportError::Refused(e.text()))?;
     Ok(Imported {

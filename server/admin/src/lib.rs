@@ -8,6 +8,7 @@ mod attack_detection;
 mod audit;
 mod authentication;
 pub mod bootstrap;
+mod bulk_import;
 mod caches;
 mod client_certificates;
 mod client_descriptions;
@@ -20,6 +21,7 @@ mod client_secrets;
 mod clients;
 mod components;
 mod console;
+mod declarative;
 mod error;
 mod events;
 mod export;
@@ -29,11 +31,13 @@ mod groups;
 mod identity_providers;
 mod impersonation;
 mod import;
+mod import_file;
 mod installation;
 mod localization;
 mod merge;
 mod multipart;
 mod names;
+mod placeholders;
 mod profile;
 mod protocol_mappers;
 mod provider_lists;
@@ -53,7 +57,9 @@ mod user_mail;
 mod users;
 mod whole_realm;
 
+pub use bulk_import::{ExistingRealm, ImportOptions, ImportedRealm, import_files};
 pub use import::{ExportError, ImportError, Imported, export_realm, import_realm};
+pub use import_file::FileError;
 pub use server_info::COMPATIBLE_VERSION;
 
 use std::sync::{Arc, OnceLock};
@@ -64,22 +70,20 @@ use axum::response::Response;
 use axum::routing::any;
 use http::{HeaderValue, Uri, header};
 use realmkeep_authn::Services;
-use tower::ServiceExt;
+
+use declarative::Routes;
 
 /// Everything below `/admin`; paths with a slash at the end are taken as well.
 pub fn router() -> Router<Arc<Services>> {
-    let routes: Arc<OnceLock<Router>> = Arc::default();
+    let routes: Arc<OnceLock<Routes>> = Arc::default();
     let handler = move |State(services): State<Arc<Services>>, mut request: Request| {
         let routes = routes
-            .get_or_init(|| admin_routes().with_state(services))
+            .get_or_init(|| Routes::new(admin_routes(), services))
             .clone();
         async move {
             trim_slash(request.uri_mut());
             request.extensions_mut().insert(audit::Sent::default());
-            match routes.oneshot(request).await {
-                Ok(response) => asked_again(response),
-                Err(never) => match never {},
-            }
+            asked_again(routes.answer(request).await)
         }
     };
     Router::new()
@@ -109,6 +113,7 @@ fn admin_routes() -> Router<Arc<Services>> {
         .merge(components::routes())
         .merge(sessions::routes())
         .merge(import::routes())
+        .merge(declarative::routes())
         .nest("/clients", clients::routes())
         .nest("/client-scopes", client_scopes::routes())
         .nest("/users", users::routes())

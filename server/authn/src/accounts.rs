@@ -17,11 +17,11 @@ use realmkeep_workload_identity::OutboundHttp;
 /// Realms whose profiles and password policies are kept ready.
 const REALMS: u64 = 10_000;
 
-/// Mails, profiles and lists of bad passwords.
-#[derive(Debug)]
+/// Mails, profiles and lists of bad passwords; cheap to clone.
+#[derive(Clone, Debug)]
 pub struct Accounts {
     pub mail: Mailer,
-    pub blacklists: Blacklists,
+    pub blacklists: Arc<Blacklists>,
     /// Whose attestations of security keys count.
     pub attestations: Truststore,
     /// By realm id, with the text that each was made from.
@@ -34,7 +34,7 @@ impl Accounts {
     pub fn new(mail: Mailer, blacklists: Blacklists) -> Self {
         Self {
             mail,
-            blacklists,
+            blacklists: Arc::new(blacklists),
             attestations: Truststore::Disabled,
             profiles: Cache::new(REALMS),
             policies: Cache::new(REALMS),

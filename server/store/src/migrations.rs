@@ -14,6 +14,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0007_user_consent.sql"),
     include_str!("../migrations/0008_federated_link.sql"),
     include_str!("../migrations/0009_unique_email.sql"),
+    include_str!("../migrations/0010_object_owners.sql"),
 ];
 
 /// The schema version that a program must know at least to work on a database of this version: raised
