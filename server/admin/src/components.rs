@@ -7,6 +7,8 @@ use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
 use realmkeep_authn::Services;
+use realmkeep_authn::event_listeners::webhook;
+use realmkeep_events::{LISTENER_COMPONENT, WEBHOOK};
 use realmkeep_keys::providers::{self, ProviderError};
 use realmkeep_representations::{ComponentRepresentation, KeysMetadataRepresentation};
 use realmkeep_store::documents::RealmKey;
@@ -107,6 +109,7 @@ async fn create(cx: Cx, given: Given<ComponentRepresentation>) -> ApiResult<Resp
                 return Err(no_such_provider());
             }
         }
+        Some(LISTENER_COMPONENT) => check_listener(&cx, &component)?,
         Some("org.keycloak.storage.UserStorageProvider") => {
             return Err(ApiError::not_supported("user federation"));
         }
@@ -115,6 +118,15 @@ async fn create(cx: Cx, given: Given<ComponentRepresentation>) -> ApiResult<Resp
     batch.push(cx.store().insert(&cx.realm.id, &component)?);
     batch.touch(cx.touch_realm());
     cx.commit_created(batch, &id).await
+}
+
+/// What is told of events has to be reachable, and to know who tells it.
+fn check_listener(cx: &Cx, component: &ComponentRepresentation) -> ApiResult<()> {
+    if component.provider_id.as_deref() != Some(WEBHOOK) {
+        return Err(no_such_provider());
+    }
+    let http = cx.services.remote_keys.http();
+    webhook::check(http, component).map_err(ApiError::bad_request)
 }
 
 fn no_such_provider() -> ApiError {
@@ -171,6 +183,9 @@ async fn update(cx: Cx, given: Given<ComponentRepresentation>) -> ApiResult<Stat
         {
             values.clone_from(kept);
         }
+    }
+    if new.provider_type.as_deref() == Some(LISTENER_COMPONENT) {
+        check_listener(&cx, &new)?;
     }
     let mut batch = Batch::new();
     let id = new.id.clone().unwrap_or_default();

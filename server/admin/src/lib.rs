@@ -64,6 +64,7 @@ use axum::extract::{Request, State};
 use axum::routing::any;
 use http::Uri;
 use realmkeep_authn::Services;
+use realmkeep_events::stored_before_answer;
 use tower::ServiceExt;
 
 /// Everything below `/admin`; paths with a slash at the end are taken as well.
@@ -76,7 +77,7 @@ pub fn router() -> Router<Arc<Services>> {
         async move {
             trim_slash(request.uri_mut());
             request.extensions_mut().insert(audit::Sent::default());
-            match routes.oneshot(request).await {
+            match stored_before_answer(routes.oneshot(request)).await {
                 Ok(response) => response,
                 Err(never) => match never {},
             }

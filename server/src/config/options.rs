@@ -8,7 +8,8 @@ use url::Url;
 
 use super::load::{ConfigError, Values};
 use super::setting::{
-    AddressList, DatabaseUrl, FromText, Hostname, Kind, LogFilter, LogFormat, ProxyHeaders, Seconds,
+    AddressList, DatabaseUrl, EventLevel, FromText, Hostname, Kind, LogFilter, LogFormat,
+    MailedEvents, ProxyHeaders, Seconds,
 };
 
 /// One option, as everything but its typed value needs it.
@@ -162,6 +163,20 @@ options! {
         /// Folder of password blacklists, one password on each line, read at start; realms refer to
         /// a file in it by name.
         password_blacklists_dir: Option<PathBuf> = "password-blacklists-dir", "", "KC_SPI_PASSWORD_POLICY_PASSWORD_BLACKLIST_BLACKLISTS_PATH";
+    }
+    "Events" {
+        /// Level of the log lines of events that succeeded, in the category `org.keycloak.events`.
+        events_log_success_level: EventLevel = "events-log-success-level", "debug", "KC_SPI_EVENTS_LISTENER_JBOSS_LOGGING_SUCCESS_LEVEL";
+        /// Level of the log lines of events that failed.
+        events_log_error_level: EventLevel = "events-log-error-level", "warn", "KC_SPI_EVENTS_LISTENER_JBOSS_LOGGING_ERROR_LEVEL";
+        /// Types of events that the listener `email` sends mails for, separated by commas. Without it:
+        /// all that it knows (`LOGIN_ERROR`, `UPDATE_PASSWORD`, `UPDATE_TOTP`, `REMOVE_TOTP`,
+        /// `UPDATE_CREDENTIAL`, `REMOVE_CREDENTIAL`).
+        events_email_include: MailedEvents = "events-email-include", "", "KC_SPI_EVENTS_LISTENER_EMAIL_INCLUDE_EVENTS";
+        /// Types of events that it sends no mails for.
+        events_email_exclude: MailedEvents = "events-email-exclude", "", "KC_SPI_EVENTS_LISTENER_EMAIL_EXCLUDE_EVENTS";
+        /// Characters that admin events keep of what was sent; the rest is cut off. Without it: all.
+        events_max_representation: Option<usize> = "events-max-representation", "", "KC_SPI_EVENTS_STORE_JPA_MAX_FIELD_LENGTH";
     }
     "Management" {
         /// Address of the management listener (health and metrics).

@@ -281,3 +281,43 @@ impl FromText for LogFormat {
         }
     }
 }
+
+/// Level of the log lines of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventLevel(pub realmkeep_events::Level);
+
+impl FromText for EventLevel {
+    const KIND: Kind = Kind::Choice(realmkeep_events::Level::NAMES);
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let level = text.to_lowercase().parse();
+        level
+            .map(Self)
+            .map_err(|e: realmkeep_events::UnknownLevel| e.to_string())
+    }
+}
+
+/// Types of events that users get mails about, separated by commas.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailedEvents(pub Vec<String>);
+
+impl FromText for MailedEvents {
+    const KIND: Kind = Kind::Text("TYPES");
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let known = realmkeep_events::MAILED;
+        let names: Vec<&str> = known
+            .iter()
+            .map(|(kind, failed)| kind.name(*failed))
+            .collect();
+        text.split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .map(|name| match names.contains(&name) {
+                true => Ok(name.to_owned()),
+                false => Err(format!("{name:?} is none of {}", names.join(", "))),
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}

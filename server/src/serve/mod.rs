@@ -113,6 +113,10 @@ impl Server {
         let mut background = vec![
             tokio::spawn(expiry::run(data.store.clone(), services.clock.clone())).abort_handle(),
             tokio::spawn(realmkeep_oidc::logout::deliver_logouts(services.clone())).abort_handle(),
+            tokio::spawn(realmkeep_authn::event_listeners::deliver_events(
+                services.clone(),
+            ))
+            .abort_handle(),
         ];
         let stop = CancellationToken::new();
         let proxy = Arc::new(Proxy {

@@ -10,6 +10,7 @@ pub mod consents;
 mod db;
 pub mod documents;
 mod error;
+pub mod event_outbox;
 pub mod events;
 pub mod federated_users;
 mod fence;
@@ -200,6 +201,7 @@ mod tests {
         let lists = [
             clients::ALL,
             consents::ALL,
+            event_outbox::ALL,
             events::ALL,
             fence::ALL,
             login_failures::ALL,

@@ -12,6 +12,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0005_logout_and_registration.sql"),
     include_str!("../migrations/0006_replicas.sql"),
     include_str!("../migrations/0007_user_consent.sql"),
+    include_str!("../migrations/0008_event_outbox.sql"),
 ];
 
 /// The schema version that a program must know at least to work on a database of this version: raised

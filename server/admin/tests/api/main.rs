@@ -18,3 +18,4 @@ mod rights;
 mod round_trip;
 mod screens;
 mod support;
+mod webhooks;

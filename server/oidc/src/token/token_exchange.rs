@@ -126,6 +126,7 @@ pub(super) async fn exchange(
         )));
     }
     if !batch.is_empty() {
+        request.stage(event, &prepared, &mut batch);
         match context.services.store.commit(batch).await {
             Ok(_) => {}
             Err(StoreError::Conflict(_)) => return Err(invalid_token("the session has ended")),

@@ -10,6 +10,7 @@
 #[allow(dead_code)]
 mod browser;
 mod e_mail;
+mod events;
 mod languages;
 mod registration;
 mod reset;
