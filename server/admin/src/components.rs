@@ -10,6 +10,7 @@ use realmkeep_authn::Services;
 use realmkeep_authn::event_listeners::webhook;
 use realmkeep_events::{LISTENER_COMPONENT, WEBHOOK};
 use realmkeep_keys::providers::{self, ProviderError};
+use realmkeep_keys::vault;
 use realmkeep_representations::{ComponentRepresentation, KeysMetadataRepresentation};
 use realmkeep_store::documents::RealmKey;
 use realmkeep_store::{Batch, Store};
@@ -52,7 +53,7 @@ pub fn routes() -> Router<Arc<Services>> {
 pub fn mask(component: &mut ComponentRepresentation) {
     for (key, values) in component.config.iter_mut().flatten() {
         if SECRETS.contains(&key.as_str()) {
-            for value in values {
+            for value in values.iter_mut().filter(|v| !vault::is_reference(v)) {
                 MASK.clone_into(value);
             }
         }

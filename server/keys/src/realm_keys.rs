@@ -23,6 +23,7 @@ use rustls_pki_types::PrivatePkcs8KeyDer;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::vault::Vault;
 use crate::{KeysError, providers};
 
 /// Realms whose parsed keys are kept; the least used go first.
@@ -37,6 +38,7 @@ pub struct Keys {
     cache: Cache<String, Arc<RealmKeySet>>,
     /// One at a time makes a key that is missing.
     making: Arc<tokio::sync::Mutex<()>>,
+    vault: Arc<Vault>,
 }
 
 /// The keys of one realm as of one snapshot.
@@ -59,7 +61,20 @@ impl Keys {
             store,
             cache: Cache::new(REALMS),
             making: Arc::default(),
+            vault: Arc::default(),
         }
+    }
+
+    /// With vaults for what realms refer to.
+    #[must_use]
+    pub fn with_vault(mut self, vault: Vault) -> Self {
+        self.vault = Arc::new(vault);
+        self
+    }
+
+    /// Secrets that are kept outside of the database.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     /// The key that signs with this algorithm now.

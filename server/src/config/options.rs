@@ -8,7 +8,7 @@ use url::Url;
 
 use super::load::{ConfigError, Values};
 use super::setting::{
-    AddressList, DatabaseUrl, EventLevel, FromText, Hostname, Kind, LogFilter, LogFormat,
+    AddressList, DatabaseUrl, EventLevel, FromText, Hostname, KeyResolvers, Kind, LogFilter, LogFormat,
     MailedEvents, ProxyHeaders, Seconds,
 };
 
@@ -163,6 +163,18 @@ options! {
         /// Folder of password blacklists, one password on each line, read at start; realms refer to
         /// a file in it by name.
         password_blacklists_dir: Option<PathBuf> = "password-blacklists-dir", "", "KC_SPI_PASSWORD_POLICY_PASSWORD_BLACKLIST_BLACKLISTS_PATH";
+    }
+    "Vault" {
+        /// Folder of secrets, a file for each, that realms refer to with `${vault.KEY}`; Kubernetes
+        /// mounts a Secret so. A file is read when its secret is needed.
+        vault_dir: Option<PathBuf> = "vault-dir", "", "KC_VAULT_DIR";
+        /// Beginning of the names of environment variables that are secrets, such as `VAULT_`;
+        /// looked at after the folder. Without it: none.
+        vault_environment_prefix: Option<String> = "vault-environment-prefix", "";
+        /// How realm and key make the name of a secret, the first that is there counts; separated by
+        /// commas: `REALM_UNDERSCORE_KEY` (underscores in realm and key doubled), `KEY_ONLY` (all
+        /// realms get at it), `REALM_FILESEPARATOR_KEY` (a folder for each realm), `FACTORY_PROVIDED`.
+        vault_key_resolvers: KeyResolvers = "vault-key-resolvers", "REALM_UNDERSCORE_KEY", "KC_SPI_VAULT_FILE_KEY_RESOLVERS";
     }
     "Events" {
         /// Level of the log lines of events that succeeded, in the category `org.keycloak.events`.

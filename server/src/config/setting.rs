@@ -321,3 +321,20 @@ impl FromText for MailedEvents {
             .map(Self)
     }
 }
+
+/// How the names of secrets are made, separated by commas.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyResolvers(pub Vec<realmkeep_keys::vault::KeyResolver>);
+
+impl FromText for KeyResolvers {
+    const KIND: Kind = Kind::Text("NAMES");
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        text.split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .map(|name| name.parse().map_err(|e: realmkeep_keys::vault::UnknownResolver| format!("{name:?}: {e}")))
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}

@@ -15,6 +15,7 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use realmkeep_keys::vault;
 use realmkeep_representations::{ComponentRepresentation, SecretString};
 use realmkeep_store::Realm;
 use realmkeep_store::event_outbox::OutboxEvent;
@@ -41,7 +42,7 @@ pub fn check(http: &OutboundHttp, component: &ComponentRepresentation) -> Result
             "config.secret: {PREFIX} and 24 to 64 random bytes in base64 are needed"
         ));
     }
-    for secret in secrets {
+    for secret in secrets.iter().filter(|secret| !vault::is_reference(secret)) {
         key(&SecretString::new(secret.as_str()))?;
     }
     let known = realmkeep_events::type_names();
@@ -91,7 +92,8 @@ pub(super) async fn tell(
     let time = services.clock.now().to_string();
     let mut signatures = Vec::new();
     for secret in values(component, "secret") {
-        match key(&SecretString::new(secret.as_str())) {
+        let secret = services.keys.vault().resolve(&realm.name, secret);
+        match secret.map_err(|e| e.to_string()).and_then(|s| key(&s)) {
             Ok(key) => signatures.push(signature(&key, id, &time, &body)),
             Err(reason) => return Outcome::Retry(reason),
         }
