@@ -26,6 +26,7 @@ mod export;
 mod federated_identities;
 mod grants;
 mod groups;
+mod identity_provider_metadata;
 mod identity_providers;
 mod impersonation;
 mod import;
@@ -107,7 +108,10 @@ fn admin_routes() -> Router<Arc<Services>> {
         .nest("/roles", roles::routes())
         .nest("/roles-by-id", roles::routes_by_id())
         .nest("/groups", groups::routes())
-        .nest("/identity-provider", identity_providers::routes())
+        .nest(
+            "/identity-provider",
+            identity_providers::routes().merge(identity_provider_metadata::routes()),
+        )
         .nest("/authentication", authentication::routes())
         .nest("/attack-detection", attack_detection::routes())
         .nest("/client-policies", client_policies::routes())

@@ -11,4 +11,4 @@ pub mod vault;
 pub use error::KeysError;
 pub use master::{MasterKey, SealKey};
 pub use passwords::{PasswordError, PasswordHasher, PasswordMatch, StoredPassword};
-pub use realm_keys::{Keys, RealmKeySet, generate_realm_keys, public_key};
+pub use realm_keys::{Keys, RealmKeySet, certificate_public_key, generate_realm_keys, public_key};

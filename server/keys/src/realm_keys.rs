@@ -358,6 +358,14 @@ pub fn public_key(key: &RealmKey) -> Option<Vec<u8>> {
     public_der(&key.algorithm, &private)
 }
 
+/// The public key of a certificate (X.509 in DER), as SubjectPublicKeyInfo in DER; None when it is no
+/// certificate.
+pub fn certificate_public_key(der: &[u8]) -> Option<Vec<u8>> {
+    let (rest, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
+    rest.is_empty()
+        .then(|| certificate.public_key().raw.to_vec())
+}
+
 /// As [`public_key`], of a private key in PKCS#8.
 pub(crate) fn public_der(algorithm: &str, private: &[u8]) -> Option<Vec<u8>> {
     let der: Result<PublicKeyX509Der<'static>, _> = match algorithm {

@@ -8,8 +8,8 @@ use url::Url;
 
 use super::load::{ConfigError, Values};
 use super::setting::{
-    AddressList, DatabaseUrl, EventLevel, FromText, Hostname, KeyResolvers, Kind, LogFilter, LogFormat,
-    MailedEvents, ProxyHeaders, Seconds,
+    AddressList, DatabaseUrl, EventLevel, FromText, Hostname, KeyResolvers, Kind, LogFilter,
+    LogFormat, MailedEvents, ProxyHeaders, Seconds,
 };
 
 /// One option, as everything but its typed value needs it.

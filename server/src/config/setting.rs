@@ -333,7 +333,10 @@ impl FromText for KeyResolvers {
         text.split(',')
             .map(str::trim)
             .filter(|name| !name.is_empty())
-            .map(|name| name.parse().map_err(|e: realmkeep_keys::vault::UnknownResolver| format!("{name:?}: {e}")))
+            .map(|name| {
+                name.parse()
+                    .map_err(|e: realmkeep_keys::vault::UnknownResolver| format!("{name:?}: {e}"))
+            })
             .collect::<Result<_, _>>()
             .map(Self)
     }

@@ -25,6 +25,7 @@ pub mod seal;
 pub mod sessions;
 pub mod settings;
 pub mod single_use;
+mod user_attributes;
 pub mod users;
 
 pub use cache::{Client, Realm, Subject};
@@ -35,8 +36,8 @@ pub use error::StoreError;
 pub use seal::{NoSeal, Seal};
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use db::Db;
 use db::postgres::Postgres;
@@ -57,6 +58,8 @@ struct Inner {
     fence: Option<Fence>,
     /// The last write found the disk full or the like.
     not_writable: AtomicBool,
+    /// Every user's attributes are rows.
+    attributes_complete: OnceLock<()>,
 }
 
 impl Store {
@@ -101,7 +104,8 @@ impl Store {
     ///
     /// # Errors
     /// The first guard that failed, a conflict, or a database failure; nothing was written then.
-    pub async fn commit(&self, batch: Batch) -> Result<Vec<Vec<Row>>, StoreError> {
+    pub async fn commit(&self, mut batch: Batch) -> Result<Vec<Vec<Row>>, StoreError> {
+        batch.steps.append(&mut batch.after);
         let touched = batch.touched.clone();
         let committed = self.inner.db.commit(batch).await;
         match &committed {
@@ -183,6 +187,7 @@ impl Inner {
             cache: cache::Caches::default(),
             fence,
             not_writable: AtomicBool::new(false),
+            attributes_complete: OnceLock::new(),
         }
     }
 }
@@ -214,6 +219,7 @@ mod tests {
             single_use::ALL,
             initial_access::ALL,
             logout_notices::ALL,
+            user_attributes::ALL,
             users::ALL,
         ];
         let all: Vec<_> = lists

@@ -54,7 +54,9 @@ impl VaultProvider for FileVault {
                 let secret = secret.strip_suffix('\r').unwrap_or(secret);
                 Ok(Some(SecretString::new(secret)))
             }
-            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                Ok(None)
+            }
             Err(e) => Err(VaultError::Read(name.to_string(), e.to_string())),
         }
     }

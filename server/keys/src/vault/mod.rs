@@ -155,21 +155,32 @@ mod tests {
         put("smtp__key", "of all");
         put("empty", "");
         let own = vault(folder.path(), "");
-        assert_eq!(secret(&own, "master_realm", "${vault.smtp_key}"), "of the realm");
+        assert_eq!(
+            secret(&own, "master_realm", "${vault.smtp_key}"),
+            "of the realm"
+        );
         // Nothing of another realm's, whatever underscores are where.
         assert_eq!(secret(&own, "master", "${vault._realm_smtp_key}"), "");
         assert_eq!(secret(&own, "other", "${vault.smtp_key}"), "");
         let all = vault(folder.path(), "REALM_UNDERSCORE_KEY,KEY_ONLY");
-        assert_eq!(secret(&all, "master_realm", "${vault.smtp_key}"), "of the realm");
+        assert_eq!(
+            secret(&all, "master_realm", "${vault.smtp_key}"),
+            "of the realm"
+        );
         assert_eq!(secret(&all, "other", "${vault.smtp_key}"), "of all");
         assert_eq!(secret(&all, "other", "${vault.empty}"), "");
         let reversed = vault(folder.path(), "KEY_ONLY,REALM_UNDERSCORE_KEY");
-        assert_eq!(secret(&reversed, "master_realm", "${vault.smtp_key}"), "of all");
+        assert_eq!(
+            secret(&reversed, "master_realm", "${vault.smtp_key}"),
+            "of all"
+        );
         assert_eq!(secret(&all, "r", "plain"), "plain");
         for plain in ["${vault.}", "${vault.a", "x${vault.a}", "${env.a}"] {
             assert_eq!(secret(&all, "r", plain), plain);
         }
-        assert!(!format!("{:?}", own.resolve("master_realm", "${vault.smtp_key}")).contains("of the"));
+        assert!(
+            !format!("{:?}", own.resolve("master_realm", "${vault.smtp_key}")).contains("of the")
+        );
     }
 
     /// spec: VLT-09
@@ -196,7 +207,8 @@ mod tests {
         }
         #[cfg(unix)]
         {
-            std::os::unix::fs::symlink(folder.path().join("key"), dir.join("r").join("link")).unwrap();
+            std::os::unix::fs::symlink(folder.path().join("key"), dir.join("r").join("link"))
+                .unwrap();
             assert!(vault.resolve("r", "${vault.link}").is_err());
         }
     }
@@ -206,7 +218,8 @@ mod tests {
     fn providers_name_entries_by_themselves_where_they_are_to() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("r_key"), "file").unwrap();
-        let variables = |name: &str| (name == "SECRET_my_2drealm__smtp_5fkey").then(|| "env".to_owned());
+        let variables =
+            |name: &str| (name == "SECRET_my_2drealm__smtp_5fkey").then(|| "env".to_owned());
         let vault = Vault::new(
             vec![
                 Box::new(FileVault::new(folder.path())),
@@ -217,6 +230,9 @@ mod tests {
         assert_eq!(secret(&vault, "r", "${vault.key}"), "file");
         assert_eq!(secret(&vault, "my-realm", "${vault.smtp_key}"), "env");
         assert_eq!(secret(&vault, "my", "${vault.realm__smtp_key}"), "");
-        assert_eq!(vault.providers().collect::<Vec<_>>(), ["file", "environment"]);
+        assert_eq!(
+            vault.providers().collect::<Vec<_>>(),
+            ["file", "environment"]
+        );
     }
 }

@@ -349,3 +349,32 @@ async fn a_realm_without_listeners_writes_nothing() {
     server.services.events.settle().await;
     assert_eq!(json!(kept(&server).await), json!([]));
 }
+
+/// spec: EVT-13, EVT-14
+#[tokio::test(flavor = "multi_thread")]
+async fn lockouts_are_events() {
+    for (permanent, kind) in [
+        (false, "USER_DISABLED_BY_TEMPORARY_LOCKOUT"),
+        (true, "USER_DISABLED_BY_PERMANENT_LOCKOUT"),
+    ] {
+        let server = keeping().await;
+        server
+            .change_realm(|realm| {
+                realm.brute_force_protected = Some(true);
+                realm.permanent_lockout = Some(permanent);
+                realm.failure_factor = Some(2);
+                realm.quick_login_check_milli_seconds = Some(0);
+            })
+            .await;
+        for _ in 0..2 {
+            let browser = Browser::default();
+            let page = open(&server, &browser, &[]).await;
+            let form = [("username", "alice"), ("password", "wrong")];
+            send(&server, &browser, &page, &form).await;
+        }
+        let id = user_id(&server, "alice").await;
+        let all = kept(&server).await;
+        let locked = all.iter().find(|e| e.r#type.as_deref() == Some(kind));
+        assert_eq!(locked.unwrap().user_id.as_ref(), Some(&id), "{kind}");
+    }
+}

@@ -14,6 +14,7 @@ mod events;
 mod languages;
 mod registration;
 mod reset;
+mod security;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../login/tools.rs"]

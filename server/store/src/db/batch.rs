@@ -5,6 +5,8 @@ use super::{Statement, Value};
 #[must_use = "a batch does nothing until it is committed"]
 pub struct Batch {
     pub(crate) steps: Vec<Step>,
+    /// What steps brought along; they come after all others, so that answers keep their places.
+    pub(crate) after: Vec<Step>,
     pub(crate) touched: Vec<Touch>,
 }
 
@@ -17,6 +19,8 @@ pub struct Step {
     pub(crate) guard: Option<&'static str>,
     /// What a violated uniqueness or reference means to a reader.
     pub(crate) conflict: Option<String>,
+    /// Steps that belong to this one and come after all others of the batch.
+    pub(crate) along: Vec<Step>,
 }
 
 /// What caches must forget once a batch is committed.
@@ -35,7 +39,8 @@ impl Batch {
         Self::default()
     }
 
-    pub fn push(&mut self, step: Step) -> &mut Self {
+    pub fn push(&mut self, mut step: Step) -> &mut Self {
+        self.after.append(&mut step.along);
         self.steps.push(step);
         self
     }
@@ -59,12 +64,19 @@ impl Step {
             params,
             guard: None,
             conflict: None,
+            along: Vec::new(),
         }
     }
 
     /// The batch fails with `text` when this statement changes or returns no row.
     pub fn or_fail(mut self, text: &'static str) -> Self {
         self.guard = Some(text);
+        self
+    }
+
+    /// Brings another step along.
+    pub(crate) fn and(mut self, step: Self) -> Self {
+        self.along.push(step);
         self
     }
 
