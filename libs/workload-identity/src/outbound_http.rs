@@ -254,6 +254,22 @@ impl OutboundHttp {
         self.send(&url, request).await
     }
 
+    /// `POST` of some bytes, whatever the status of the answer.
+    pub async fn post_bytes(
+        &self,
+        url: &str,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> Result<Fetched, OutboundError> {
+        let url = self.policy.check(url)?;
+        let request = self
+            .client
+            .post(url.clone())
+            .header(reqwest::header::CONTENT_TYPE, content_type)
+            .body(body);
+        self.send(&url, request).await
+    }
+
     /// `POST` of a JSON document, whatever the status of the answer.
     pub async fn post_json<B: Serialize + ?Sized>(
         &self,

@@ -8,8 +8,8 @@ use url::Url;
 
 use super::load::{ConfigError, Values};
 use super::setting::{
-    AddressList, DatabaseUrl, EventLevel, FromText, Hostname, KeyResolvers, Kind, LogFilter,
-    LogFormat, MailedEvents, ProxyHeaders, Seconds,
+    AddressList, DatabaseUrl, Endpoint, EventLevel, FromText, Hostname, KeyResolvers, Kind,
+    LogFilter, LogFormat, MailedEvents, ProxyHeaders, Ratio, Seconds,
 };
 
 /// One option, as everything but its typed value needs it.
@@ -221,6 +221,16 @@ options! {
         /// Kubernetes cluster (where `KUBERNETES_SERVICE_HOST` is set). The token goes to the API
         /// server only, whose keys are behind authentication.
         service_account_dir: PathBuf = "service-account-dir", "/var/run/secrets/kubernetes.io/serviceaccount";
+    }
+    "Traces" {
+        /// Whether to send traces of requests to a collector.
+        tracing_enabled: bool = "tracing-enabled", "false", "KC_TRACING_ENABLED";
+        /// Address of the collector (OpenTelemetry, OTLP over HTTP); `/v1/traces` is appended.
+        tracing_endpoint: Endpoint = "tracing-endpoint", "http://localhost:4318", "KC_TRACING_ENDPOINT";
+        /// Name of this service in its traces.
+        tracing_service_name: String = "tracing-service-name", "realmkeep", "KC_TRACING_SERVICE_NAME";
+        /// Part of the traces that is sent, from 0 to 1, where whoever asks has not decided it.
+        tracing_sampler_ratio: Ratio = "tracing-sampler-ratio", "1.0", "KC_TRACING_SAMPLER_RATIO";
     }
     "Logging" {
         /// Level of log lines, and after commas levels by module (`info,realmkeep_oidc=debug`).

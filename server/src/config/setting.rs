@@ -341,3 +341,41 @@ impl FromText for KeyResolvers {
             .map(Self)
     }
 }
+
+/// Where something is sent: scheme, host, port, and a path at most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint(pub Url);
+
+impl FromText for Endpoint {
+    const KIND: Kind = Kind::Text("URL");
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match Url::parse(text) {
+            Ok(url)
+                if matches!(url.scheme(), "http" | "https")
+                    && url.has_host()
+                    && url.username().is_empty()
+                    && url.password().is_none()
+                    && url.query().is_none() =>
+            {
+                Ok(Self(url))
+            }
+            _ => Err("an address such as http://collector:4318 is needed".to_owned()),
+        }
+    }
+}
+
+/// A part of a whole, from 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ratio(pub f64);
+
+impl FromText for Ratio {
+    const KIND: Kind = Kind::Number("RATIO");
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text.parse::<f64>() {
+            Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(Self(ratio)),
+            _ => Err("a number from 0 to 1 is needed".to_owned()),
+        }
+    }
+}

@@ -39,6 +39,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use tracing::Instrument;
+
 use db::Db;
 use db::postgres::Postgres;
 use db::sqlite::Sqlite;
@@ -97,7 +99,13 @@ impl Store {
         statement: &Statement,
         params: &[Value],
     ) -> Result<Vec<Row>, StoreError> {
-        self.inner.db.query(statement, params).await
+        let span = tracing::trace_span!(
+            target: "realmkeep_trace",
+            "db.query",
+            db.operation.name = statement.name,
+        );
+        let rows = self.inner.db.query(statement, params);
+        rows.instrument(span).await
     }
 
     /// Commits the batch as a whole, then drops what it touched from the caches.
@@ -107,7 +115,8 @@ impl Store {
     pub async fn commit(&self, mut batch: Batch) -> Result<Vec<Vec<Row>>, StoreError> {
         batch.steps.append(&mut batch.after);
         let touched = batch.touched.clone();
-        let committed = self.inner.db.commit(batch).await;
+        let span = tracing::trace_span!(target: "realmkeep_trace", "db.commit");
+        let committed = self.inner.db.commit(batch).instrument(span).await;
         match &committed {
             Ok(_) => self.inner.not_writable.store(false, Ordering::Relaxed),
             Err(StoreError::NotStored(_)) => {
