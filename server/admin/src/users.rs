@@ -411,7 +411,9 @@ async fn found_in_pieces(
                 .search_users_after(realm, &filter.search, after.as_deref(), PIECE)
                 .await?
         };
-        after = piece.last().and_then(|user| user.username.clone());
+        after = piece
+            .last()
+            .and_then(|user| Some(user.username.as_ref()?.to_lowercase()));
         let end = whole || piece.is_empty();
         for user in piece.into_iter().filter(|user| filter.matches(user)) {
             if skip > 0 {

@@ -260,7 +260,7 @@ impl Store {
         most: i64,
     ) -> Result<Vec<UserRepresentation>, StoreError> {
         let mut params = search.params(realm_id);
-        params.extend([after.into(), most.into(), 0.into()]);
+        params.extend([after.into(), most.into(), 0_i64.into()]);
         documents(&self.query(&SEARCH, &params).await?)
     }
 
