@@ -283,6 +283,14 @@ impl Store {
             }
             None => {
                 let mut params = search.params(realm_id);
+                if let Some((statement, text)) = search.known_field()
+                    && search.attribute.is_none()
+                {
+                    // Few have the same.
+                    params.extend([text.into(), (-1_i64).into(), 0_i64.into()]);
+                    let rows = self.query(statement, &params).await?;
+                    return Ok(i64::try_from(rows.len()).unwrap_or(i64::MAX));
+                }
                 match &search.attribute {
                     Some((name, value)) => {
                         self.complete_attributes().await?;
