@@ -10,6 +10,7 @@ use axum::{Json, Router, routing::get};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use realmkeep_authn::Services;
+use realmkeep_authn::flow::registry;
 use realmkeep_events::{LISTENERS, type_names};
 use realmkeep_keys::providers::component_types as key_providers;
 use realmkeep_model::password_policy::POLICY_TYPES;
@@ -34,44 +35,87 @@ const BUILTIN_MAPPERS: &str = include_str!("data/builtin_protocol_mappers.json")
 pub const REGISTRATION_POLICY: &str =
     "org.keycloak.services.clientregistration.policy.ClientRegistrationPolicy";
 
-/// Capabilities that clients look for by name, and whether this server has them.
-const FEATURES: &[(&str, &str, bool)] = &[
-    ("ACCOUNT_API", "Account REST API", true),
-    ("ADMIN_API", "Admin REST API", true),
+/// How it is known whether the server has a capability.
+#[derive(Clone, Copy, Debug)]
+enum Has {
+    /// It has no registry of its own.
+    Always,
+    Never,
+    /// The grant type is one that works.
+    Grant(&'static str),
+    /// The required action is one that works.
+    Action(&'static str),
+}
+
+impl Has {
+    fn is_on(self) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Grant(name) => realmkeep_oidc::token::GRANTS.contains(&name),
+            Self::Action(id) => registry::required_action(id).is_some(),
+        }
+    }
+}
+
+/// Capabilities that clients look for by name.
+const FEATURES: &[(&str, &str, Has)] = &[
+    ("ACCOUNT_API", "Account REST API", Has::Always),
+    ("ADMIN_API", "Admin REST API", Has::Always),
     (
         "ADMIN_FINE_GRAINED_AUTHZ_V2",
         "Fine-grained admin permissions",
-        false,
+        Has::Never,
     ),
-    ("AUTHORIZATION", "Authorization services", false),
-    ("CIBA", "Client-initiated backchannel authentication", true),
+    ("AUTHORIZATION", "Authorization services", Has::Never),
+    (
+        "CIBA",
+        "Client-initiated backchannel authentication",
+        Has::Grant("urn:openid:params:grant-type:ciba"),
+    ),
     (
         "CLIENT_AUTH_FEDERATED",
         "Client authentication by other issuers",
-        true,
+        Has::Always,
     ),
-    ("CLIENT_POLICIES", "Client policies", false),
-    ("CLIENT_TYPES", "Client types", false),
-    ("DEVICE_FLOW", "Device authorization grant", true),
-    ("DPOP", "Proof of possession (RFC 9449)", true),
-    ("IMPERSONATION", "Impersonation of users", false),
-    ("KERBEROS", "Kerberos", false),
+    ("CLIENT_POLICIES", "Client policies", Has::Never),
+    ("CLIENT_TYPES", "Client types", Has::Never),
+    (
+        "DEVICE_FLOW",
+        "Device authorization grant",
+        Has::Grant("urn:ietf:params:oauth:grant-type:device_code"),
+    ),
+    ("DPOP", "Proof of possession (RFC 9449)", Has::Always),
+    ("IMPERSONATION", "Impersonation of users", Has::Always),
+    ("KERBEROS", "Kerberos", Has::Never),
     (
         "KUBERNETES_SERVICE_ACCOUNTS",
         "Kubernetes service accounts as clients",
-        true,
+        Has::Always,
     ),
-    ("ORGANIZATION", "Organizations", false),
-    ("PAR", "Pushed authorization requests", true),
-    ("RECOVERY_CODES", "Recovery codes", true),
+    ("ORGANIZATION", "Organizations", Has::Never),
+    ("PAR", "Pushed authorization requests", Has::Always),
+    (
+        "RECOVERY_CODES",
+        "Recovery codes",
+        Has::Action("CONFIGURE_RECOVERY_AUTHN_CODES"),
+    ),
     (
         "TOKEN_EXCHANGE_STANDARD_V2",
         "Token exchange (RFC 8693)",
-        true,
+        Has::Grant("urn:ietf:params:oauth:grant-type:token-exchange"),
     ),
-    ("UPDATE_EMAIL", "Update of the e-mail address", false),
-    ("WEB_AUTHN", "Passkeys and security keys", false),
-    ("WORKFLOWS", "Workflows", false),
+    (
+        "UPDATE_EMAIL",
+        "Update of the e-mail address",
+        Has::Action("UPDATE_EMAIL"),
+    ),
+    (
+        "WEB_AUTHN",
+        "Passkeys and security keys",
+        Has::Action("webauthn-register"),
+    ),
+    ("WORKFLOWS", "Workflows", Has::Never),
 ];
 
 pub fn routes() -> Router<Arc<Services>> {
@@ -98,7 +142,7 @@ async fn read(State(services): State<Arc<Services>>, caller: Caller) -> ApiResul
     require_any_rights(&services, &caller.actor).await?;
     let disabled: Vec<&str> = FEATURES
         .iter()
-        .filter(|(.., on)| !on)
+        .filter(|(.., has)| !has.is_on())
         .map(|(name, ..)| *name)
         .collect();
     let mappers: Value = serde_json::from_str(BUILTIN_MAPPERS).map_err(ApiError::internal)?;
@@ -114,8 +158,8 @@ async fn read(State(services): State<Arc<Services>>, caller: Caller) -> ApiResul
             "previewFeatures": [],
             "experimentalFeatures": [],
         },
-        "features": FEATURES.iter().map(|(name, label, on)| json!({
-            "name": name, "label": label, "type": "DEFAULT", "dependencies": [], "enabled": on,
+        "features": FEATURES.iter().map(|(name, label, has)| json!({
+            "name": name, "label": label, "type": "DEFAULT", "dependencies": [], "enabled": has.is_on(),
         })).collect::<Vec<_>>(),
         "cryptoInfo": {
             "cryptoProvider": "aws-lc-rs",
@@ -128,7 +172,7 @@ async fn read(State(services): State<Arc<Services>>, caller: Caller) -> ApiResul
         "themes": themes(),
         "socialProviders": [],
         "identityProviders": identity_providers::listed(),
-        "providers": providers()?,
+        "providers": providers(&services)?,
         "protocolMapperTypes": realmkeep_oidc::protocol_mapper_types(),
         "builtinProtocolMappers": {"openid-connect": mappers},
         "clientInstallations": {"openid-connect": installation::listed()},
@@ -218,7 +262,7 @@ fn themes() -> Value {
 }
 
 /// Ids of providers by what they are for.
-fn providers() -> ApiResult<Value> {
+fn providers(services: &Services) -> ApiResult<Value> {
     let mut all = Map::new();
     let mut put = |kind: &str, ids: Vec<String>| {
         let listed: Map<String, Value> = ids
@@ -238,7 +282,8 @@ fn providers() -> ApiResult<Value> {
         ("form-action", "form-action"),
     ] {
         let ids = authentication::listed(kind)?;
-        put(spi, ids.iter().filter_map(id_of).collect());
+        let ids = ids.iter().filter_map(id_of);
+        put(spi, ids.filter(|id| works(kind, id)).collect());
     }
     put(
         "required-action",
@@ -272,6 +317,15 @@ fn providers() -> ApiResult<Value> {
     );
     put("login-protocol", fixed(&["openid-connect"]));
     put(
+        "vault",
+        services
+            .keys
+            .vault()
+            .providers()
+            .map(str::to_owned)
+            .collect(),
+    );
+    put(
         "identity_provider",
         identity_providers::listed()
             .as_array()
@@ -294,6 +348,13 @@ fn providers() -> ApiResult<Value> {
         put(spi, ids.filter_map(id_of).collect());
     }
     Ok(Value::Object(all))
+}
+
+/// Whether it is more than a name that flows may have: steps and conditions have registries.
+fn works(kind: &str, id: &str) -> bool {
+    kind != "authenticator"
+        || registry::authenticator(id).is_some()
+        || registry::condition(id).is_some()
 }
 
 fn id_of(value: &Value) -> Option<String> {
@@ -319,7 +380,9 @@ fn component_types() -> ApiResult<Value> {
         ("form", "org.keycloak.authentication.FormAuthenticator"),
         ("form-action", "org.keycloak.authentication.FormAction"),
     ] {
-        all.insert(name.to_owned(), authentication::described(kind)?.into());
+        let described = authentication::described(kind)?.into_iter();
+        let described = described.filter(|v| id_of(v).is_some_and(|id| works(kind, &id)));
+        all.insert(name.to_owned(), described.collect());
     }
     Ok(Value::Object(all))
 }
