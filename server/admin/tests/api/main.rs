@@ -17,6 +17,7 @@ mod mail;
 mod paths;
 mod resources;
 mod rights;
+mod role_claims;
 mod round_trip;
 mod screens;
 mod security;

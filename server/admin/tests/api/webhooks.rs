@@ -98,7 +98,7 @@ async fn log_in(server: &Server, password: &str) {
 /// The receiver hears of users' and administrators' doings, in their order, each signed; while it is away
 /// nothing is lost and nothing overtakes, and it is told again under the same id.
 ///
-/// spec: EVL-01
+/// spec: EVL-01, CORE-25
 #[tokio::test]
 async fn a_webhook_is_told_at_least_once_and_in_order() {
     let server = Server::start().await;
