@@ -485,7 +485,7 @@ impl Store {
 
     async fn one_user(
         &self,
-        statement: &'static crate::Statement,
+        statement: &'static Statement,
         params: &[Value],
     ) -> Result<Option<UserRepresentation>, StoreError> {
         let rows = self.query(statement, params).await?;

@@ -155,3 +155,18 @@ async fn representations_are_cut_off() {
         .is(200);
     assert_eq!(kept.body[0]["representation"], json!("é".repeat(25)));
 }
+
+/// A page of clients with an attribute is a page of those, not what is left of a page of all.
+#[tokio::test]
+async fn clients_with_an_attribute_are_paged() {
+    let server = Server::start().await;
+    let admin = server.admin().await;
+    admin.new_realm("r").await;
+    for id in 0..6 {
+        let kind = if id % 2 == 0 { "even" } else { "odd" };
+        let client = json!({"clientId": format!("z{id}"), "attributes": {"kind": kind}});
+        admin.post("/r/clients", client).await.is(201);
+    }
+    let page = admin.get("/r/clients?q=kind:even&first=1&max=2").await;
+    assert_eq!(page.is(200).names("clientId"), ["z2", "z4"]);
+}
