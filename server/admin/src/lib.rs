@@ -28,6 +28,7 @@ mod export;
 mod federated_identities;
 mod grants;
 mod groups;
+mod identity_provider_metadata;
 mod identity_providers;
 mod impersonation;
 mod import;
@@ -70,6 +71,7 @@ use axum::response::Response;
 use axum::routing::any;
 use http::{HeaderValue, Uri, header};
 use realmkeep_authn::Services;
+use realmkeep_events::stored_before_answer;
 
 use declarative::Routes;
 
@@ -83,7 +85,7 @@ pub fn router() -> Router<Arc<Services>> {
         async move {
             trim_slash(request.uri_mut());
             request.extensions_mut().insert(audit::Sent::default());
-            asked_again(routes.answer(request).await)
+            asked_again(stored_before_answer(routes.answer(request)).await)
         }
     };
     Router::new()
@@ -120,7 +122,10 @@ fn admin_routes() -> Router<Arc<Services>> {
         .nest("/roles", roles::routes())
         .nest("/roles-by-id", roles::routes_by_id())
         .nest("/groups", groups::routes())
-        .nest("/identity-provider", identity_providers::routes())
+        .nest(
+            "/identity-provider",
+            identity_providers::routes().merge(identity_provider_metadata::routes()),
+        )
         .nest("/authentication", authentication::routes())
         .nest("/attack-detection", attack_detection::routes())
         .nest("/client-policies", client_policies::routes())

@@ -191,9 +191,13 @@ impl Cx {
         created: Option<&str>,
         object: Option<&str>,
     ) -> ApiResult<Vec<Vec<Row>>> {
-        let now = self.services.clock.now_millis();
-        self.audit
-            .stage(&mut batch, &self.realm, &self.actor, created, now)?;
+        self.audit.stage(
+            &self.services,
+            &mut batch,
+            &self.realm,
+            &self.actor,
+            created,
+        )?;
         declarative::stage_ownership(self, &mut batch, object.or(created));
         let rows = match self.store().commit(batch).await {
             Err(StoreError::Guard(OWNED)) => return Err(declarative::conflict(self).await),
@@ -224,14 +228,13 @@ impl Cx {
             let outcome = change(&mut settings, &mut batch)?;
             batch.push(self.store().update_realm_at(&settings, epoch)?);
             batch.touch(self.touch_realm());
-            let now = self.services.clock.now_millis();
             let created = created(&outcome);
             self.audit.stage(
+                &self.services,
                 &mut batch,
                 &self.realm,
                 &self.actor,
                 created.as_deref(),
-                now,
             )?;
             declarative::stage_ownership(self, &mut batch, created.as_deref());
             match self.store().commit(batch).await {

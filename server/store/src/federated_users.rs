@@ -31,14 +31,10 @@ impl Store {
     }
 }
 
-/// The steps that make the links of the user those of its document; `before` says whether it had some
-/// already.
-pub(crate) fn links(realm_id: &str, user: &UserRepresentation, before: bool) -> Vec<Step> {
+/// The step with those that write the new user's links.
+pub(crate) fn linked(step: Step, realm_id: &str, user: &UserRepresentation) -> Step {
     let id = user.id.as_deref().unwrap_or_default();
-    let mut steps = Vec::new();
-    if before {
-        steps.push(Step::new(&UNLINK, vec![id.into()]));
-    }
+    let mut step = step;
     for link in user.federated_identities.iter().flatten() {
         if let (Some(alias), Some(subject)) = (&link.identity_provider, &link.user_id) {
             let params = vec![
@@ -47,8 +43,18 @@ pub(crate) fn links(realm_id: &str, user: &UserRepresentation, before: bool) -> 
                 subject.clone().into(),
                 id.into(),
             ];
-            steps.push(Step::new(&LINK, params));
+            step = step.and(Step::new(&LINK, params));
         }
     }
-    steps
+    step
+}
+
+/// The step with those that write the changed user's links.
+pub(crate) fn relinked(step: Step, realm_id: &str, user: &UserRepresentation) -> Step {
+    let id = user.id.as_deref().unwrap_or_default();
+    linked(
+        step.and(Step::new(&UNLINK, vec![id.into()])),
+        realm_id,
+        user,
+    )
 }

@@ -11,6 +11,7 @@ pub mod consents;
 mod db;
 pub mod documents;
 mod error;
+pub mod event_outbox;
 pub mod events;
 pub mod federated_users;
 mod fence;
@@ -27,6 +28,7 @@ pub mod sessions;
 pub mod settings;
 pub mod single_use;
 mod transaction;
+mod user_attributes;
 pub mod users;
 
 pub use cache::{Client, Realm, Subject};
@@ -38,8 +40,10 @@ pub use seal::{NoSeal, Seal};
 pub use transaction::{Begin, Transaction};
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use tracing::Instrument;
 
 use tokio::sync::watch;
 
@@ -64,6 +68,8 @@ struct Inner {
     fence: Option<Fence>,
     /// The last write found the disk full or the like.
     not_writable: AtomicBool,
+    /// Every user's attributes are rows.
+    attributes_complete: OnceLock<()>,
 }
 
 impl Store {
@@ -101,16 +107,24 @@ impl Store {
         statement: &'static Statement,
         params: &[Value],
     ) -> Result<Vec<Row>, StoreError> {
-        self.inner.db.query(statement, params).await
+        let span = tracing::trace_span!(
+            target: "realmkeep_trace",
+            "db.query",
+            db.operation.name = statement.name,
+        );
+        let rows = self.inner.db.query(statement, params);
+        rows.instrument(span).await
     }
 
     /// Commits the batch as a whole, then drops what it touched from the caches.
     ///
     /// # Errors
     /// The first guard that failed, a conflict, or a database failure; nothing was written then.
-    pub async fn commit(&self, batch: Batch) -> Result<Vec<Vec<Row>>, StoreError> {
+    pub async fn commit(&self, mut batch: Batch) -> Result<Vec<Vec<Row>>, StoreError> {
+        batch.steps.append(&mut batch.after);
         let touched = batch.touched.clone();
-        let committed = self.inner.db.commit(batch).await;
+        let span = tracing::trace_span!(target: "realmkeep_trace", "db.commit");
+        let committed = self.inner.db.commit(batch).instrument(span).await;
         match &committed {
             Ok(_) => self.inner.not_writable.store(false, Ordering::Relaxed),
             Err(StoreError::NotStored(_)) => {
@@ -214,6 +228,7 @@ impl Inner {
             changed: watch::Sender::new(0),
             fence,
             not_writable: AtomicBool::new(false),
+            attributes_complete: OnceLock::new(),
         }
     }
 }
@@ -233,6 +248,7 @@ mod tests {
             changes::ALL,
             clients::ALL,
             consents::ALL,
+            event_outbox::ALL,
             events::ALL,
             fence::ALL,
             login_failures::ALL,
@@ -246,6 +262,7 @@ mod tests {
             single_use::ALL,
             initial_access::ALL,
             logout_notices::ALL,
+            user_attributes::ALL,
             users::ALL,
         ];
         let all: Vec<_> = lists

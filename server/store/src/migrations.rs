@@ -15,6 +15,8 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0008_federated_link.sql"),
     include_str!("../migrations/0009_unique_email.sql"),
     include_str!("../migrations/0010_object_owners.sql"),
+    include_str!("../migrations/0011_event_outbox.sql"),
+    include_str!("../migrations/0012_user_search.sql"),
 ];
 
 /// The schema version that a program must know at least to work on a database of this version: raised

@@ -8,11 +8,13 @@
 
 mod account;
 mod bootstrap;
+mod canary;
 mod clients;
 mod credentials;
 mod declarative;
 mod events;
 mod flows;
+mod identity_providers;
 mod import;
 mod installation;
 mod keys;
@@ -20,9 +22,13 @@ mod mail;
 mod paths;
 mod resources;
 mod rights;
+mod role_claims;
 mod round_trip;
 mod scopes;
 mod screens;
+mod security;
 mod sessions;
 mod support;
 mod user_profile;
+mod vault;
+mod webhooks;

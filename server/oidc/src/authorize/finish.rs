@@ -206,7 +206,7 @@ pub(super) async fn hand_out(
         session: user_session,
         subject,
         mut batch,
-        events,
+        mut events,
         details,
         fresh,
         ..
@@ -284,20 +284,6 @@ pub(super) async fn hand_out(
     } else {
         None
     };
-    match services.store.commit(batch).await {
-        Ok(_) => {}
-        // The form was sent before, or the session ended meanwhile: ask again.
-        Err(StoreError::Guard(_)) => {
-            let shown = Shown {
-                notice: Some("login-used"),
-            };
-            return show_form(context, headers, request, None, shown).await;
-        }
-        Err(e) => return Err(e.into()),
-    }
-    for event in &events {
-        context.emit(event);
-    }
     let mut event = context
         .event(EventType::Login)
         .client(&request.client_id)
@@ -311,6 +297,27 @@ pub(super) async fn hand_out(
         .detail("sso", if fresh { "false" } else { "true" });
     for (name, value) in details {
         event = event.detail(name, value);
+    }
+    if let Some(prepared) = prepared.as_ref().filter(|_| kind.token) {
+        prepared.note(&mut event);
+    }
+    events.push(event);
+    for event in &mut events {
+        services.events.stage(realm, &mut batch, event);
+    }
+    match services.store.commit(batch).await {
+        Ok(_) => {}
+        // The form was sent before, or the session ended meanwhile: ask again.
+        Err(StoreError::Guard(_)) => {
+            let shown = Shown {
+                notice: Some("login-used"),
+            };
+            return show_form(context, headers, request, None, shown).await;
+        }
+        Err(e) => return Err(e.into()),
+    }
+    for event in &events {
+        context.emit(event);
     }
 
     let mut fields = Vec::new();
@@ -339,7 +346,6 @@ pub(super) async fn hand_out(
             fields.push(("id_token", id_token));
         }
         if let Some(access_token) = tokens.access_token {
-            event = event.detail("token_id", tokens.token_id);
             fields.push(("access_token", access_token));
             fields.push(("token_type", "Bearer".to_owned()));
             fields.push(("expires_in", tokens.expires_in.to_string()));
@@ -353,7 +359,6 @@ pub(super) async fn hand_out(
         fields.push(("kc_action_status", outcome.clone()));
         fields.push(("kc_action", name.to_owned()));
     }
-    context.emit(&event);
     let to = Destination::of(&request);
     let mut response = response::answer(context, client, &to, fields, status).await?;
     if fresh {

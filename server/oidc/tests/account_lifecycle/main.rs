@@ -11,10 +11,12 @@
 mod browser;
 mod captcha;
 mod e_mail;
+mod events;
 mod languages;
 mod lifespans;
 mod registration;
 mod reset;
+mod security;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../login/tools.rs"]
