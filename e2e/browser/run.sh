@@ -12,7 +12,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/realmkeep/browser
 . "$root/e2e/libraries.sh"
 server_build
 npm_libraries "$here" "$cache"
-server_up
+server_up --themes-dir="$here/themes"
 export_server
 TEMPLATES=$(sed -n 's/^ *[a-z0-9_]*: [A-Za-z0-9]* = "\([a-z0-9-]*\)".*/\1/p' "$root/server/pages/src/page/mod.rs" | tr '\n' ' ' | sed 's/ $//')
 export TEMPLATES
