@@ -14,7 +14,7 @@ server_build
 npm_libraries "$here" "$cache"
 # Keys are for a domain: an address is none.
 server_host=localhost
-server_up
+server_up --themes-dir="$here/themes"
 export_server
 TEMPLATES=$(sed -n 's/^ *[a-z0-9_]*: [A-Za-z0-9]* = "\([a-z0-9-]*\)".*/\1/p' "$root/server/pages/src/page/mod.rs" | tr '\n' ' ' | sed 's/ $//')
 export TEMPLATES

@@ -138,7 +138,7 @@ const DO = {
     await w.fill('#totp', '12');
     await w.press('#saveTOTPBtn');
     await w.at('login-config-totp', 'error');
-    assert.ok(await w.has('#input-error-totp'));
+    assert.ok(await w.has('#input-error-otp-code'));
     const secret = await w.page.$eval('#kc-totp-secret-key', (e) => e.textContent);
     await w.fill('#totp', oneTimeCode(secret));
     await w.fill('#userLabel', 'Phone');

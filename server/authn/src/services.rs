@@ -46,7 +46,7 @@ impl Services {
     #[must_use]
     pub fn over(&self, store: Store, events: Events) -> Self {
         Self {
-            keys: Keys::new(store.clone()),
+            keys: self.keys.over(store.clone()),
             store,
             passwords: self.passwords.clone(),
             clock: self.clock.clone(),
@@ -54,6 +54,7 @@ impl Services {
             base_url: self.base_url.clone(),
             remote_keys: self.remote_keys.clone(),
             pages: self.pages.clone(),
+            features: self.features,
             bootstrap_trust: self.bootstrap_trust.clone(),
             cookies: self.cookies.clone(),
             accounts: self.accounts.clone(),

@@ -65,6 +65,15 @@ impl Keys {
         }
     }
 
+    /// The same over another store; what was read of the other one is not shared.
+    #[must_use]
+    pub fn over(&self, store: Store) -> Self {
+        Self {
+            vault: self.vault.clone(),
+            ..Self::new(store)
+        }
+    }
+
     /// With vaults for what realms refer to.
     #[must_use]
     pub fn with_vault(mut self, vault: Vault) -> Self {
