@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use realmkeep_authn::Services;
+use realmkeep_authn::set_password::hashing;
 use realmkeep_representations::{RealmRepresentation, UserRepresentation, strict};
 use realmkeep_store::{Batch, Begin};
 use serde_json::Value;
@@ -126,6 +127,7 @@ async fn import_one(
         .await
         .map_err(refused)?;
 
+    let hashing = hashing(services, &realm).map_err(|e| refused(e.into()))?;
     let (sender, mut users) = mpsc::channel(AHEAD);
     let reader = read_users(found.users, options.placeholders, sender);
     let mut count = 0;
@@ -141,7 +143,7 @@ async fn import_one(
                 left_out.push(field);
             }
         }
-        steps::add_user(services, &mut batch, &names, &user)
+        steps::add_user(services, &mut batch, &names, &user, hashing)
             .await
             .map_err(refused)?;
         count += 1;

@@ -11,7 +11,8 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use futures::stream;
-use http::{HeaderMap, header};
+use http::header;
+use http::request::Parts;
 use realmkeep_authn::Services;
 use realmkeep_store::changes::Change;
 use realmkeep_store::{StoreError, Touch};
@@ -56,11 +57,11 @@ impl Default for Feeds {
 /// request accepts them, else one page of JSON.
 pub async fn read(
     cx: Cx,
-    headers: HeaderMap,
+    parts: Parts,
     Extension(feeds): Extension<Feeds>,
 ) -> ApiResult<Response> {
     cx.require(FOLLOWERS)?;
-    let cursor = match headers.get("last-event-id") {
+    let cursor = match parts.headers.get("last-event-id") {
         Some(id) => Some(
             id.to_str()
                 .ok()
@@ -69,7 +70,7 @@ pub async fn read(
         ),
         None => cx.number("since")?,
     };
-    let accepts = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok());
+    let accepts = parts.headers.get(header::ACCEPT).and_then(|v| v.to_str().ok());
     if !accepts.is_some_and(|kinds| kinds.contains("text/event-stream")) {
         return Ok(Json(page(&cx, cursor).await?).into_response());
     }
@@ -82,7 +83,7 @@ pub async fn read(
         services: cx.services.clone(),
         realm_id: cx.realm.id.clone(),
         realm: cx.realm.name.clone(),
-        headers,
+        parts,
         rights: cx.rights.clone(),
         cursor,
         told: cursor,
@@ -147,7 +148,7 @@ struct Feed {
     realm_id: String,
     realm: String,
     /// Of the request, for its token.
-    headers: HeaderMap,
+    parts: Parts,
     rights: Rights,
     changed: watch::Receiver<u64>,
     /// Number of the last change that was looked at; None before the first look.
@@ -231,7 +232,7 @@ impl Feed {
 
     async fn look_at_rights(&mut self) -> Result<(), End> {
         let refused = |_: ApiError| End::NoLongerAllowed;
-        let actor = Actor::authenticate(&self.services, &self.headers)
+        let actor = Actor::authenticate(&self.services, &self.parts)
             .await
             .map_err(refused)?;
         let realm = self.services.store.realm(&self.realm).await?;
