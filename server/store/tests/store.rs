@@ -441,6 +441,7 @@ async fn a_batch_fails_for_what_belongs_to_somebody_else() {
         let mut batch = Batch::new();
         batch.push(Store::require_owner("r", "clients/c", ""));
         store.commit(batch).await.unwrap();
+    }
 }
 
 fn named(id: usize) -> realmkeep_representations::UserRepresentation {

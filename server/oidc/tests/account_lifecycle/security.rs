@@ -22,13 +22,13 @@ async fn code(server: &Server) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn codes_are_random_short_lived_and_used_once() {
     let server = server().await;
-    let mut seen = BTreeSet::new();
+    let mut seen: BTreeSet<String> = BTreeSet::new();
     for _ in 0..5 {
         let code = code(&server).await;
         // 256 bits in base64url.
         assert!(code.len() >= 43, "{code}");
         for other in &seen {
-            let same = code.bytes().zip(str::bytes(other)).filter(|(a, b)| a == b);
+            let same = code.bytes().zip(other.bytes()).filter(|(a, b)| a == b);
             assert!(same.count() < 20, "{code} {other}");
         }
         seen.insert(code);
