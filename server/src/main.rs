@@ -32,6 +32,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server
+    #[command(visible_alias = "start")]
     Serve {
         #[command(flatten)]
         config: ConfigArgs,

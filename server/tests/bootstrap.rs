@@ -131,3 +131,90 @@ fn a_name_without_a_password_is_refused() {
         stderr(&output)
     );
 }
+
+/// Opened on the server's own machine, the root asks for the first administrator; from elsewhere, by
+/// another name, or sent by another site's page it does nothing. Later it leads to the admin console.
+///
+/// spec: BOOT-01, BOOT-02, BOOT-04, BOOT-07, ENDUI-01
+#[tokio::test]
+async fn the_welcome_page_makes_the_first_administrator() {
+    let data = tempfile::tempdir().unwrap();
+    let mut args = serve_args(data.path());
+    "start".clone_into(&mut args[0]);
+    let server = Server::spawn(realmkeep().args(args));
+    let root = format!("http://{}/", server.address);
+    let open = async |headers: &[(&str, &str)]| {
+        let mut request = http().get(&root);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.send().await.unwrap();
+        let cookie = answer.headers().get("set-cookie").cloned();
+        let cookie = cookie.map(|c| c.to_str().unwrap().split(';').next().unwrap().to_owned());
+        (cookie, answer.text().await.unwrap())
+    };
+    let (_, elsewhere) = open(&[("host", "id.example.com")]).await;
+    assert!(!elsewhere.contains("<form"), "{elsewhere}");
+    assert!(elsewhere.contains("bootstrap-admin-username"));
+    let (_, proxied) = open(&[("x-forwarded-for", "127.0.0.1")]).await;
+    assert!(!proxied.contains("<form"), "{proxied}");
+
+    let (cookie, page) = open(&[]).await;
+    let cookie = cookie.unwrap();
+    assert!(page.contains("id=\"welcome-form\""), "{page}");
+    let state = page.split("name=\"stateChecker\" value=\"").nth(1).unwrap();
+    let state = state.split('"').next().unwrap().to_owned();
+    let send = async |cookie: &str, state: &str, password: &str, host: Option<&str>| {
+        let form = [
+            ("username", "root"),
+            ("password", "root's own"),
+            ("passwordConfirmation", password),
+            ("stateChecker", state),
+        ];
+        let mut request = http().post(&root).header("cookie", cookie).form(&form);
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    assert_eq!(send("", &state, "root's own", None).await.0, 403);
+    assert_eq!(send(&cookie, "", "root's own", None).await.0, 403);
+    assert_eq!(send(&cookie, "other", "root's own", None).await.0, 403);
+    let by_name = send(&cookie, &state, "root's own", Some("evil.example")).await;
+    assert_eq!(by_name.0, 403);
+    let (status, again) = send(&cookie, &state, "other", None).await;
+    assert_eq!(status, 400);
+    assert!(
+        again.contains("not the same") && !again.contains("root's own"),
+        "{again}"
+    );
+    assert_ne!(sign_in(&server.address, "root", "root's own").await.0, 200);
+    let (status, made) = send(&cookie, &state, "root's own", None).await;
+    assert_eq!(status, 201, "{made}");
+
+    let (status, answer) = sign_in(&server.address, "root", "root's own").await;
+    assert_eq!(status, 200, "{answer}");
+    let users: Vec<Value> = http()
+        .get(format!(
+            "http://{}/admin/realms/master/users",
+            server.address
+        ))
+        .bearer_auth(answer["access_token"].as_str().unwrap())
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(users.len(), 1);
+    assert!(users[0]["attributes"].is_null(), "not a temporary one");
+    // Once is enough.
+    let (_, page) = open(&[]).await;
+    assert!(!page.contains("<form"), "{page}");
+    let (_, second) = send(&cookie, &state, "root's own", None).await;
+    assert!(!second.contains("<form"), "{second}");
+    let console = http().get(format!("{root}admin/")).send().await.unwrap();
+    assert!(console.status().is_redirection());
+    assert_eq!(console.headers()["location"], "/admin/master/console/");
+}

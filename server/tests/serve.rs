@@ -11,8 +11,8 @@ mod support;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use serde_json::Value;
-use support::{Server, http, realmkeep, run, serve_args, stderr, stdout};
+use serde_json::{Value, json};
+use support::{Server, http, realmkeep, run, serve_args, sign_in, stderr, stdout};
 
 async fn status(url: String) -> u16 {
     http().get(url).send().await.unwrap().status().as_u16()
@@ -233,4 +233,153 @@ fn sigterm_lets_requests_finish() {
     assert!(answer.contains("\"error\""), "{answer}");
     server.program.wait_for_text("stopped");
     assert!(server.program.wait().success());
+}
+
+/// How passwords are hashed where a realm does not say, as configured.
+///
+/// spec: PWPOL-09
+#[tokio::test]
+async fn the_servers_own_password_hashing_is_configured() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::spawn(
+        realmkeep()
+            .args(serve_args(data.path()))
+            .args(["--password-hashing-workers", "1"])
+            .env("KC_SPI_PASSWORD_HASHING_PROVIDER_DEFAULT", "pbkdf2-sha512")
+            .env("KC_BOOTSTRAP_ADMIN_USERNAME", "root")
+            .env("KC_BOOTSTRAP_ADMIN_PASSWORD", "root"),
+    );
+    let (status, answer) = sign_in(&server.address, "root", "root").await;
+    assert_eq!(status, 200, "{answer}");
+    let get = async |path: String| -> Value {
+        let request = http()
+            .get(format!(
+                "http://{}/admin/realms/master/users{path}",
+                server.address
+            ))
+            .bearer_auth(answer["access_token"].as_str().unwrap());
+        request.send().await.unwrap().json().await.unwrap()
+    };
+    let found = get("?username=root".to_owned()).await;
+    let id = found[0]["id"].as_str().unwrap();
+    let credentials = get(format!("/{id}/credentials")).await;
+    let data = credentials[0]["credentialData"].as_str().unwrap();
+    assert!(data.contains("pbkdf2-sha512"), "{data}");
+}
+
+/// Blacklists lie in the data folder, or in a folder of their own; one that a realm names and that is
+/// not there is an error, not a policy that refuses nothing.
+///
+/// spec: PWPOL-24
+#[tokio::test]
+async fn blacklists_are_files_of_a_folder() {
+    let data = tempfile::tempdir().unwrap();
+    let other = tempfile::tempdir().unwrap();
+    std::fs::create_dir(data.path().join("password-blacklists")).unwrap();
+    std::fs::write(
+        data.path().join("password-blacklists/usual.txt"),
+        "Hunter2\n",
+    )
+    .unwrap();
+    std::fs::write(other.path().join("other.txt"), "letmein\n").unwrap();
+    let start = |more: &[&str]| {
+        Server::spawn(
+            realmkeep()
+                .args(serve_args(data.path()))
+                .args(more)
+                .env("KC_BOOTSTRAP_ADMIN_USERNAME", "root")
+                .env("KC_BOOTSTRAP_ADMIN_PASSWORD", "root"),
+        )
+    };
+    let call = async |server: &Server, method: &str, path: &str, body: Value| {
+        let (_, answer) = sign_in(&server.address, "root", "root").await;
+        let url = format!("http://{}/admin/realms{path}", server.address);
+        let request = http()
+            .request(method.parse().unwrap(), url)
+            .bearer_auth(answer["access_token"].as_str().unwrap())
+            .json(&body);
+        let answer = request.send().await.unwrap();
+        let location = answer.headers().get("location").cloned();
+        let id = location.and_then(|l| Some(l.to_str().ok()?.rsplit('/').next()?.to_owned()));
+        (answer.status().as_u16(), answer.text().await.unwrap(), id)
+    };
+    let policy = |list: &str| json!({"passwordPolicy": format!("passwordBlacklist({list})")});
+    let reset = |password: &str| json!({"type": "password", "value": password});
+
+    let server = start(&[]);
+    call(&server, "POST", "", json!({"realm": "r", "enabled": true})).await;
+    let user = json!({"username": "alice", "enabled": true});
+    let (_, _, id) = call(&server, "POST", "/r/users", user).await;
+    let password = format!("/r/users/{}/reset-password", id.unwrap());
+    let (status, text, _) = call(&server, "PUT", "/r", policy("other.txt")).await;
+    assert_eq!(status, 400, "{text}");
+    assert!(text.contains("other.txt"), "{text}");
+    let with_list = json!({"realm": "r2", "passwordPolicy": "passwordBlacklist(other.txt)"});
+    let (status, text, _) = call(&server, "POST", "", with_list).await;
+    assert_eq!(status, 400, "{text}");
+    assert_eq!(call(&server, "PUT", "/r", policy("usual.txt")).await.0, 204);
+    let (status, text, _) = call(&server, "PUT", &password, reset("hunter2")).await;
+    assert_eq!(status, 400);
+    assert!(text.contains("invalidPasswordBlacklistedMessage"), "{text}");
+    assert_eq!(
+        call(&server, "PUT", &password, reset("letmein")).await.0,
+        204
+    );
+    drop(server);
+
+    // Another folder has other lists. The one that the realm names is gone: nothing passes.
+    let server = start(&["--password-blacklists-dir", other.path().to_str().unwrap()]);
+    let (status, text, _) = call(&server, "PUT", &password, reset("anything else")).await;
+    assert_eq!(status, 400);
+    assert!(text.contains("usual.txt"), "{text}");
+    assert_eq!(call(&server, "PUT", "/r", policy("other.txt")).await.0, 204);
+    assert_eq!(
+        call(&server, "PUT", &password, reset("letmein")).await.0,
+        400
+    );
+    assert_eq!(
+        call(&server, "PUT", &password, reset("hunter2")).await.0,
+        204
+    );
+}
+
+/// Every failed login is a line of the log with the address that it came from, for tools that block
+/// addresses; behind a trusted proxy, that of the proxy's client.
+///
+/// spec: BF-24
+#[tokio::test]
+async fn failures_are_logged_with_their_address() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Server::spawn(
+        realmkeep()
+            .args(serve_args(data.path()))
+            .args(["--proxy-headers", "forwarded"])
+            .args(["--proxy-trusted-addresses", "127.0.0.1"]),
+    );
+    let url = format!(
+        "http://{}/realms/master/protocol/openid-connect/token",
+        server.address
+    );
+    let form = [
+        ("grant_type", "password"),
+        ("client_id", "admin-cli"),
+        ("username", "mallory"),
+        ("password", "canary-guess"),
+    ];
+    for address in ["192.0.2.77", "2001:db8::77"] {
+        let forwarded = format!("for=\"[{address}]\";proto=https");
+        let forwarded = match address.contains(':') {
+            true => forwarded,
+            false => format!("for={address};proto=https"),
+        };
+        let request = http().post(&url).header("forwarded", forwarded).form(&form);
+        assert!(request.send().await.unwrap().status().is_client_error());
+        let line = server.program.wait_for("the failure", |line| {
+            let line: Value = serde_json::from_str(line).ok()?;
+            (line["type"] == "LOGIN_ERROR").then_some(line)
+        });
+        assert_eq!(line["ipAddress"], address);
+        assert_eq!(line["username"], "mallory");
+        assert!(!line.to_string().contains("canary"));
+    }
 }

@@ -185,3 +185,112 @@ async fn a_client_authenticates_with_its_certificate() {
     let refused = client(&stranger).post(&token_url).form(&own).send().await;
     assert!(refused.is_err(), "{refused:?}");
 }
+
+/// A realm says from where it takes requests in the clear: from nowhere, from private addresses, from
+/// everywhere; pages, protocol, account and administration alike. What a trusted proxy says of the
+/// client is what counts.
+///
+/// spec: TLS-01, TLS-02, TLS-03, TLS-04
+#[tokio::test]
+async fn a_realm_says_whether_it_takes_plain_http() {
+    const HERE: Option<&str> = None;
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::spawn(
+        realmkeep()
+            .args(serve_args(data.path()))
+            .args(["--proxy-headers", "xforwarded"])
+            .args(["--proxy-trusted-addresses", "127.0.0.1"])
+            .env("KC_BOOTSTRAP_ADMIN_USERNAME", "root")
+            .env("KC_BOOTSTRAP_ADMIN_PASSWORD", "root"),
+    );
+    let at = format!("http://{}", server.address);
+    let (_, signed_in) = support::sign_in(&server.address, "root", "root").await;
+    let admin = signed_in["access_token"].as_str().unwrap();
+    let manage = async |method: reqwest::Method, path: &str, body: serde_json::Value| {
+        let request = support::http()
+            .request(method, format!("{at}/admin/realms{path}"))
+            .bearer_auth(admin)
+            .json(&body);
+        let answer = request.send().await.unwrap();
+        assert!(answer.status().is_success(), "{path} {}", answer.status());
+    };
+    let realm = serde_json::json!({"realm": "r", "enabled": true, "users": [{
+        "username": "manager", "enabled": true, "email": "m@example.test", "firstName": "M",
+        "lastName": "M", "credentials": [{"type": "password", "value": "pw"}],
+        "clientRoles": {"realm-management": ["view-realm"], "account": ["view-profile"]},
+    }]});
+    manage(reqwest::Method::POST, "", realm).await;
+    let form = [
+        ("grant_type", "password"),
+        ("client_id", "admin-cli"),
+        ("username", "manager"),
+        ("password", "pw"),
+    ];
+    let (status, of_r) = support::token(&server.address, "r", &form).await;
+    assert_eq!(status, 200, "{of_r}");
+    let token = of_r["access_token"].as_str().unwrap();
+
+    let protocol = "/realms/r/protocol/openid-connect";
+    let asked = [
+        "/realms/r",
+        "/realms/r/.well-known/openid-configuration",
+        &format!("{protocol}/certs"),
+        &format!("{protocol}/userinfo"),
+        &format!("{protocol}/auth?client_id=nope"),
+        "/realms/r/login-actions/authenticate",
+        "/realms/r/account/",
+        "/admin/realms/r",
+        "/admin/r/console/",
+    ];
+    // From a client at the address, which speaks HTTP or HTTPS to the proxy.
+    let refused = async |from: Option<&str>, scheme: &str| {
+        let mut refused = Vec::new();
+        for path in asked {
+            for accept in ["text/html", "application/json"] {
+                let mut request = support::http()
+                    .get(format!("{at}{path}"))
+                    .header("accept", accept)
+                    .header("x-forwarded-proto", scheme)
+                    .bearer_auth(token);
+                if let Some(from) = from {
+                    request = request.header("x-forwarded-for", from);
+                }
+                let answer = request.send().await.unwrap();
+                let status = answer.status().as_u16();
+                let text = answer.text().await.unwrap();
+                let is_refused = text.contains("HTTPS");
+                if is_refused {
+                    assert_eq!(status, 403, "{path} {accept}");
+                }
+                refused.push(is_refused);
+            }
+        }
+        assert!(refused.iter().all(|one| *one == refused[0]), "{refused:?}");
+        refused[0]
+    };
+    assert!(
+        !refused(HERE, "http").await,
+        "external is what realms begin with"
+    );
+    for private in [
+        "192.168.1.5",
+        "10.1.2.3",
+        "172.16.9.9",
+        "fd00::5",
+        "fe80::5",
+    ] {
+        assert!(!refused(Some(private), "http").await, "{private}");
+    }
+    assert!(refused(Some("203.0.113.9"), "http").await);
+    assert!(!refused(Some("203.0.113.9"), "https").await);
+    let mode = |mode| serde_json::json!({"sslRequired": mode});
+    manage(reqwest::Method::PUT, "/r", mode("none")).await;
+    assert!(!refused(Some("203.0.113.9"), "http").await);
+    manage(reqwest::Method::PUT, "/r", mode("all")).await;
+    assert!(refused(HERE, "http").await);
+    assert!(refused(Some("10.1.2.3"), "http").await);
+    assert!(!refused(Some("10.1.2.3"), "https").await);
+    let (status, answer) = support::token(&server.address, "r", &form).await;
+    assert_eq!((status, &answer["error"]), (403, &"invalid_request".into()));
+    assert_eq!(answer["error_description"], "HTTPS required");
+}

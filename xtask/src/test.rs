@@ -83,6 +83,10 @@ pub fn run(fast: bool, only: &[String]) -> Result<ExitCode> {
     let mut left_out = Vec::new();
     run.step("dependencies", true, || deny(&mut left_out));
     run.step("postgres", true, postgres);
+    run.step("random walks", true, || {
+        let walks = ["--workspace", "--filterset=binary(login) & test(walk)"];
+        nextest(&walks, &[("LOGIN_WALKS", "100000".to_owned())])
+    });
     run.step("client libraries", true, || {
         tools::debian(&[tools::NODE, tools::NPM, tools::PYTHON])?;
         counted(&mut shell::command("e2e/clients/run.sh"))

@@ -1,6 +1,6 @@
 //! The one HTTP client for addresses that somebody else may have chosen.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +28,9 @@ pub struct OutboundConfig {
     /// Allows private and loopback addresses, as inside a cluster. Link-local addresses, where
     /// metadata services live, stay refused.
     pub allow_private_addresses: bool,
+    /// Addresses of hosts that are not looked up, by name; each is judged as one that was found. The
+    /// port is for addresses that name none; 0 is the scheme's.
+    pub hosts: BTreeMap<String, SocketAddr>,
     pub roots: TrustRoots,
     pub connect_timeout: Duration,
     /// From the start of a request to the end of its body.
@@ -52,6 +55,7 @@ impl Default for OutboundConfig {
             allow_http_loopback: false,
             http_origins: Vec::new(),
             allow_private_addresses: false,
+            hosts: BTreeMap::new(),
             roots: TrustRoots::System,
             connect_timeout: Duration::from_secs(5),
             total_timeout: Duration::from_secs(10),
@@ -309,6 +313,7 @@ impl OutboundHttp {
 struct Policy {
     allow_http_loopback: bool,
     allow_private_addresses: bool,
+    hosts: BTreeMap<String, SocketAddr>,
     http_origins: HashSet<String>,
     /// Hosts of `http_origins`.
     trusted_hosts: HashSet<String>,
@@ -329,6 +334,7 @@ impl Policy {
         Ok(Self {
             allow_http_loopback: config.allow_http_loopback,
             allow_private_addresses: config.allow_private_addresses,
+            hosts: config.hosts.clone(),
             http_origins,
             trusted_hosts,
         })
@@ -406,8 +412,10 @@ impl Resolve for CheckedResolver {
         let policy = Arc::clone(&self.0);
         Box::pin(async move {
             let host = name.as_str().to_owned();
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
+            let found: Vec<SocketAddr> = match policy.hosts.get(&host) {
+                Some(known) => vec![*known],
+                None => tokio::net::lookup_host((host.as_str(), 0)).await?.collect(),
+            };
             // One bad address is enough to refuse: a name that leads inside is not to be trusted
             // with its other addresses.
             if let Some(refused) = found.iter().find(|found| !policy.allows(&host, found.ip())) {

@@ -10,6 +10,7 @@ use http::request::Parts;
 use realmkeep_authn::Services;
 use realmkeep_events::{Event, EventType};
 use realmkeep_oidc::bearer::{self, Bearer};
+use realmkeep_oidc::transport::Transport;
 use realmkeep_store::{Batch, Realm, Store, Touch};
 use serde_json::{Value, json};
 
@@ -123,6 +124,9 @@ impl FromRequestParts<Arc<Services>> for Caller {
                     json!({"error": "Realm does not exist"}),
                 )
             })?;
+        if !Transport::of(&parts.extensions).suits(&realm) {
+            return Err(AccountError::https_required());
+        }
         let token = bearer::of_header(&parts.headers).ok_or_else(AccountError::unauthorized)?;
         let bearer = bearer::access_token(services, &realm, token).await?;
         // Services have no account page, and their accounts follow their clients.

@@ -49,6 +49,14 @@ impl AccountError {
         )
     }
 
+    /// The realm does not take requests in the clear from where this one came from.
+    pub fn https_required() -> Self {
+        Self::with(
+            StatusCode::FORBIDDEN,
+            json!({ "error": "invalid_request", "error_description": "HTTPS required" }),
+        )
+    }
+
     pub fn not_supported(capability: &str) -> Self {
         let text = format!("not supported by this server yet: {capability}");
         Self::with(StatusCode::NOT_IMPLEMENTED, json!({ "error": text }))

@@ -22,19 +22,10 @@ fn profile(realm: &Realm) -> AccountResult<UserProfile> {
 }
 
 fn context(realm: &Realm) -> ProfileContext<'static> {
-    let update_email = realm
-        .settings
-        .required_actions
-        .iter()
-        .flatten()
-        .any(|a| a.alias.as_deref() == Some("UPDATE_EMAIL") && a.enabled == Some(true));
     ProfileContext {
         place: ProfilePlace::Account,
         scopes: &[],
-        login: LoginSettings {
-            update_email_action: update_email,
-            ..LoginSettings::of(&realm.settings)
-        },
+        login: LoginSettings::of(&realm.settings),
         locale: "en",
     }
 }

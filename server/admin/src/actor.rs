@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use http::request::Parts;
 use http::{HeaderMap, header};
 use realmkeep_authn::Services;
 use realmkeep_authn::session::is_alive;
 use realmkeep_jose::{Checks, UnverifiedJwt, verify};
 use realmkeep_model::fresh::{self, MASTER, REALM_MANAGEMENT};
+use realmkeep_oidc::transport::Transport;
 use realmkeep_representations::ClientRepresentation;
 use realmkeep_store::{Client, Realm, Subject};
 
@@ -30,13 +32,14 @@ impl Actor {
     /// Checks the bearer token of a request: signature, issuer, time, session, user, client.
     ///
     /// # Errors
-    /// 401 whatever is wrong with the token; the reason is logged.
-    pub async fn authenticate(services: &Services, headers: &HeaderMap) -> ApiResult<Self> {
+    /// 401 whatever is wrong with the token; the reason is logged. 403 when the token's realm wants
+    /// requests over TLS.
+    pub async fn authenticate(services: &Services, parts: &Parts) -> ApiResult<Self> {
         let refused = |reason: &str| {
             tracing::debug!(reason, "admin request without a good token");
             ApiError::unauthorized()
         };
-        let token = bearer(headers).ok_or_else(|| refused("no bearer token"))?;
+        let token = bearer(&parts.headers).ok_or_else(|| refused("no bearer token"))?;
         let jwt = UnverifiedJwt::parse(token).map_err(|e| refused(&e.to_string()))?;
         let name = jwt
             .unverified_iss()
@@ -52,6 +55,10 @@ impl Actor {
             .realm(&name)
             .await?
             .ok_or_else(|| refused("the issuer is no realm of this server"))?;
+        // It is this realm's token that travels; which realm it is used on is of no matter.
+        if !Transport::of(&parts.extensions).suits(&realm) {
+            return Err(ApiError::https_required());
+        }
         let keys = services.keys.verification_set(&realm).await?;
         let key = keys
             .find(jwt.unverified_kid(), jwt.unverified_algorithm())

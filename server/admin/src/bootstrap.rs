@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use realmkeep_authn::set_password::hashing;
 use realmkeep_authn::{BootstrapTrust, Services};
 use realmkeep_model::fresh::{self, MASTER};
+use realmkeep_model::user_profile::{self, UserProfile};
 use realmkeep_representations::{
-    ClientRepresentation, CredentialRepresentation, IdentityProviderRepresentation,
-    RealmRepresentation, SecretString, UserRepresentation,
+    ClientRepresentation, ComponentExportRepresentation, CredentialRepresentation,
+    IdentityProviderRepresentation, RealmRepresentation, SecretString, UserRepresentation,
 };
 use realmkeep_store::roles::Holder;
 use realmkeep_store::{Batch, Realm, Store, Touch};
@@ -65,6 +67,10 @@ pub async fn ensure_master(services: &Services) -> Result<bool, BootstrapError> 
     if created {
         let wanted = RealmRepresentation {
             realm: Some(MASTER.to_owned()),
+            components: Some(BTreeMap::from([(
+                user_profile::PROVIDER_TYPE.to_owned(),
+                vec![master_profile()?],
+            )])),
             ..Default::default()
         };
         match whole_realm::create(services, wanted, None).await {
@@ -82,6 +88,25 @@ pub async fn ensure_master(services: &Services) -> Result<bool, BootstrapError> 
     Ok(created)
 }
 
+/// Administrators need no name and address: with the usual profile, the first one could not sign in
+/// before giving them.
+fn master_profile() -> Result<ComponentExportRepresentation, BootstrapError> {
+    let mut config = UserProfile::default_config();
+    for attribute in config.attributes.iter_mut().flatten() {
+        attribute.required = None;
+    }
+    let text = serde_json::to_string(&config).map_err(|e| BootstrapError::Failed(e.to_string()))?;
+    Ok(ComponentExportRepresentation {
+        name: Some(user_profile::PROVIDER_ID.to_owned()),
+        provider_id: Some(user_profile::PROVIDER_ID.to_owned()),
+        config: Some(BTreeMap::from([(
+            user_profile::CONFIG_KEY.to_owned(),
+            vec![text],
+        )])),
+        ..Default::default()
+    })
+}
+
 /// Creates a temporary administrator with this password. Meant for the start that created the master
 /// realm: later, a deleted administrator must not come back because a variable is still set.
 ///
@@ -91,6 +116,27 @@ pub async fn create_admin(
     services: &Services,
     username: &str,
     password: &SecretString,
+) -> Result<FirstAdmin, BootstrapError> {
+    add_admin(services, username, password, true).await
+}
+
+/// As [`create_admin`], for an account that is meant to stay.
+///
+/// # Errors
+/// As [`create_admin`].
+pub async fn create_lasting_admin(
+    services: &Services,
+    username: &str,
+    password: &SecretString,
+) -> Result<FirstAdmin, BootstrapError> {
+    add_admin(services, username, password, false).await
+}
+
+async fn add_admin(
+    services: &Services,
+    username: &str,
+    password: &SecretString,
+    temporary: bool,
 ) -> Result<FirstAdmin, BootstrapError> {
     if username.trim().is_empty() || password.expose().is_empty() {
         return Err(BootstrapError::Empty);
@@ -105,10 +151,8 @@ pub async fn create_admin(
     let user = UserRepresentation {
         username: Some(username.to_owned()),
         enabled: Some(true),
-        attributes: Some(BTreeMap::from([(
-            TEMPORARY_ADMIN.to_owned(),
-            vec!["true".to_owned()],
-        )])),
+        attributes: temporary
+            .then(|| BTreeMap::from([(TEMPORARY_ADMIN.to_owned(), vec!["true".to_owned()])])),
         credentials: Some(vec![CredentialRepresentation {
             r#type: Some("password".to_owned()),
             value: Some(password.clone()),
@@ -116,7 +160,8 @@ pub async fn create_admin(
         }]),
         ..Default::default()
     };
-    let id = steps::add_user(services, &mut batch, &names, &user).await?;
+    let hashing = hashing(services, &master).map_err(ApiError::from)?;
+    let id = steps::add_user(services, &mut batch, &names, &user, hashing).await?;
     batch.push(Store::grant_role(Holder::User, &id, admin_role(&master)?));
     match services.store.commit(batch).await {
         Ok(_) => Ok(FirstAdmin::Created),

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use realmkeep_authn::set_password::SetPasswordError;
 use realmkeep_keys::{KeysError, PasswordError};
 use realmkeep_representations::strict::ReadError;
 use realmkeep_store::StoreError;
@@ -52,6 +53,14 @@ impl ApiError {
 
     pub fn unauthorized() -> Self {
         Self::error(StatusCode::UNAUTHORIZED, "HTTP 401 Unauthorized")
+    }
+
+    /// The caller's realm does not take requests in the clear from where this one came from.
+    pub fn https_required() -> Self {
+        Self::with(
+            StatusCode::FORBIDDEN,
+            json!({"error": "invalid_request", "error_description": "HTTPS required"}),
+        )
     }
 
     pub fn forbidden() -> Self {
@@ -168,8 +177,32 @@ impl From<PasswordError> for ApiError {
     fn from(e: PasswordError) -> Self {
         match e {
             PasswordError::Overloaded => Self::busy(e),
-            PasswordError::TooLong | PasswordError::Unusable(_) => Self::bad_request(e.to_string()),
+            PasswordError::TooLong | PasswordError::Unusable(_) | PasswordError::Setting { .. } => {
+                Self::bad_request(e.to_string())
+            }
             other => Self::internal(cause_chain(&other)),
+        }
+    }
+}
+
+impl From<SetPasswordError> for ApiError {
+    fn from(e: SetPasswordError) -> Self {
+        match e {
+            SetPasswordError::Policy(unmet) => {
+                let (key, params) = (unmet.message_key, unmet.params.join(", "));
+                let text = format!("the password policy is not met: {key} {params}");
+                Self::with(
+                    StatusCode::BAD_REQUEST,
+                    json!({"error": key, "error_description": text.trim_end()}),
+                )
+            }
+            SetPasswordError::Overloaded => Self::busy(PasswordError::Overloaded),
+            SetPasswordError::Setting(e) => {
+                Self::bad_request(format!("the realm's password policy: {e}"))
+            }
+            SetPasswordError::Blacklist(_) => Self::bad_request(e.to_string()),
+            SetPasswordError::Hash(e) => e.into(),
+            SetPasswordError::Store(e) => e.into(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::routing::post;
 use axum::{Json, Router};
 use realmkeep_authn::Services;
+use realmkeep_authn::set_password::hashing;
 use realmkeep_representations::{
     ClientRepresentation, GroupRepresentation, IdentityProviderRepresentation,
     PartialImportRepresentation, PartialImportRepresentationPolicy as Policy, RealmRepresentation,
@@ -442,7 +443,8 @@ async fn import_user(
         );
     }
     grants::require_grantable(cx, granted).await?;
-    let id = steps::add_user(&cx.services, batch, names, &user).await?;
+    let hashing = hashing(&cx.services, &cx.realm)?;
+    let id = steps::add_user(&cx.services, batch, names, &user, hashing).await?;
     outcome.note(action, "USER", &name, &id);
     Ok(())
 }

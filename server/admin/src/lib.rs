@@ -34,7 +34,6 @@ mod localization;
 mod merge;
 mod multipart;
 mod names;
-mod passwords;
 mod profile;
 mod protocol_mappers;
 mod provider_lists;

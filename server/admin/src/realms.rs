@@ -10,6 +10,7 @@ use axum::{Json, Router};
 use http::request::Parts;
 use http::{StatusCode, header};
 use realmkeep_authn::Services;
+use realmkeep_authn::set_password::check_policy;
 use realmkeep_model::fresh::{self, MASTER};
 use realmkeep_model::password_policy::PasswordPolicy;
 use realmkeep_representations::{ClientRepresentation, RealmRepresentation};
@@ -55,7 +56,7 @@ impl FromRequestParts<Arc<Services>> for Caller {
         services: &Arc<Services>,
     ) -> Result<Self, ApiError> {
         Ok(Self {
-            actor: Actor::authenticate(services, &parts.headers).await?,
+            actor: Actor::authenticate(services, parts).await?,
             audit: Audit::of(parts),
         })
     }
@@ -227,7 +228,7 @@ fn changed(
         );
     }
     keep_masked(&mut new, old);
-    check(&cx.realm, &new)?;
+    check(&cx.services, &cx.realm, &new)?;
     Ok(new)
 }
 
@@ -245,7 +246,7 @@ fn keep_masked(new: &mut RealmRepresentation, old: &RealmRepresentation) {
     }
 }
 
-fn check(realm: &Realm, new: &RealmRepresentation) -> ApiResult<()> {
+fn check(services: &Services, realm: &Realm, new: &RealmRepresentation) -> ApiResult<()> {
     let ssl = new.ssl_required.as_deref().unwrap_or("external");
     if !["all", "external", "none"].contains(&ssl.to_lowercase().as_str()) {
         return Err(ApiError::bad_request(
@@ -291,8 +292,9 @@ fn check(realm: &Realm, new: &RealmRepresentation) -> ApiResult<()> {
             )));
         }
     }
-    PasswordPolicy::of_realm(new.password_policy.as_deref())
+    let policy = PasswordPolicy::of_realm(new.password_policy.as_deref())
         .map_err(|e| ApiError::bad_request(e.to_string()))?;
+    check_policy(services, &policy)?;
     ScopeDefaults::of_stored(realm).check_realm(new)
 }
 

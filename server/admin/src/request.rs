@@ -249,7 +249,7 @@ impl FromRequestParts<Arc<Services>> for Cx {
         parts: &mut Parts,
         services: &Arc<Services>,
     ) -> Result<Self, ApiError> {
-        let actor = Actor::authenticate(services, &parts.headers).await?;
+        let actor = Actor::authenticate(services, parts).await?;
         let raw = RawPathParams::from_request_parts(parts, services)
             .await
             .map_err(|_| ApiError::not_found("HTTP 404 Not Found"))?;

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use realmkeep_authn::Services;
 use realmkeep_events::{LISTENERS, type_names};
+use realmkeep_keys::HashAlgorithm;
 use realmkeep_keys::providers::component_types as key_providers;
 use realmkeep_model::features::{self, Features, Kind};
 use realmkeep_model::password_policy::POLICY_TYPES;
@@ -270,7 +271,7 @@ fn providers(features: &Features) -> ApiResult<Value> {
     );
     put(
         "password-hashing",
-        fixed(&["argon2", "pbkdf2-sha256", "pbkdf2-sha512"]),
+        fixed(&HashAlgorithm::ALL.map(HashAlgorithm::name)),
     );
     put(
         "keys",

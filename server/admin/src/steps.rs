@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use realmkeep_authn::Services;
+use realmkeep_keys::Hashing;
 use realmkeep_representations::{
     ClientRepresentation, ComponentExportRepresentation, ComponentRepresentation,
     CredentialRepresentation, GroupRepresentation, RoleRepresentation, UserRepresentation,
@@ -104,7 +105,7 @@ pub fn stored_group(group: &GroupRepresentation) -> GroupRepresentation {
 }
 
 /// Creates the user with credentials, roles and groups. Without any role named it gets the default
-/// role, without any group the default groups. Returns the id.
+/// role, without any group the default groups. A plain password is hashed by `hashing`. Returns the id.
 ///
 /// # Errors
 /// 400 when something named in it does not exist, or a credential cannot be used.
@@ -113,6 +114,7 @@ pub async fn add_user(
     batch: &mut Batch,
     names: &Names,
     user: &UserRepresentation,
+    hashing: Hashing,
 ) -> ApiResult<String> {
     let store = &services.store;
     let id = user.id.clone().unwrap_or_else(new_id);
@@ -169,7 +171,7 @@ pub async fn add_user(
         }
     }
     for (index, credential) in user.credentials.iter().flatten().enumerate() {
-        let mut stored = credential_to_store(services, credential)
+        let mut stored = credential_to_store(services, credential, hashing)
             .await
             .map_err(|e| e.at(&format!("{place}: credentials[{index}]")))?;
         // They come in the user's order.
@@ -225,6 +227,7 @@ pub fn stored_user(user: &UserRepresentation) -> UserRepresentation {
 pub async fn credential_to_store(
     services: &Services,
     given: &CredentialRepresentation,
+    hashing: Hashing,
 ) -> ApiResult<CredentialRepresentation> {
     let kind = given
         .r#type
@@ -248,7 +251,7 @@ pub async fn credential_to_store(
                 "a credential of type '{kind}' cannot be set by its value"
             )));
         }
-        let hashed = services.passwords.hash(plain.expose()).await?;
+        let hashed = services.passwords.hash(plain.expose(), hashing).await?;
         stored.credential_data = Some(hashed.credential_data);
         stored.secret_data = Some(hashed.secret_data);
     } else if given.credential_data.is_some() && given.secret_data.is_some() {

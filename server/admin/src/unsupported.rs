@@ -75,7 +75,7 @@ pub async fn fallback(State(services): State<Arc<Services>>, parts: Parts) -> Ap
     if !path.starts_with("/admin/realms") {
         return ApiError::not_found("HTTP 404 Not Found");
     }
-    if let Err(e) = Actor::authenticate(&services, &parts.headers).await {
+    if let Err(e) = Actor::authenticate(&services, &parts).await {
         return e;
     }
     let below = path.split('/').skip_while(|s| *s != "realms").skip(2);
@@ -102,7 +102,7 @@ fn capability(segments: &[&str]) -> Option<&'static str> {
 /// A path that is known, with another method: some methods come later, others never.
 pub async fn method_not_allowed(State(services): State<Arc<Services>>, parts: Parts) -> ApiError {
     if parts.method != Method::OPTIONS
-        && let Err(e) = Actor::authenticate(&services, &parts.headers).await
+        && let Err(e) = Actor::authenticate(&services, &parts).await
     {
         return e;
     }

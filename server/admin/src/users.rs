@@ -8,8 +8,9 @@ use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use http::StatusCode;
 use realmkeep_authn::Services;
+use realmkeep_authn::set_password::{SetPasswordError, check, hashing, set_password};
 use realmkeep_representations::{
-    CredentialRepresentation, GroupRepresentation, UserRepresentation,
+    CredentialRepresentation, GroupRepresentation, SecretString, UserRepresentation,
 };
 use realmkeep_store::documents::Page;
 use realmkeep_store::users::UserSearch;
@@ -24,8 +25,8 @@ use crate::names::Names;
 use crate::request::{Cx, Given};
 use crate::rights::Right;
 use crate::{
-    federated_identities, groups, impersonation, passwords, profile, role_mappings, sessions,
-    steps, user_consents, user_credentials, user_mail,
+    federated_identities, groups, impersonation, profile, role_mappings, sessions, steps,
+    user_consents, user_credentials, user_mail,
 };
 
 pub const VIEW: &[Right] = &[Right::VIEW_USERS];
@@ -411,9 +412,12 @@ async fn create(cx: Cx, given: Given<UserRepresentation>) -> ApiResult<Response>
     let mut user = profile::validated(&cx, &user, None).await?;
     for credential in user.credentials.iter().flatten() {
         if let Some(password) = &credential.value {
-            passwords::check(&cx, &user, None, password.expose())
+            check(&cx.services, &cx.realm, &user, &[], password.expose())
                 .await
-                .map_err(|_| ApiError::bad_request("Password policy not met"))?;
+                .map_err(|e| match e {
+                    SetPasswordError::Policy(_) => ApiError::bad_request("Password policy not met"),
+                    other => other.into(),
+                })?;
         }
     }
     require_free(&cx, None, &user).await?;
@@ -433,7 +437,8 @@ async fn create(cx: Cx, given: Given<UserRepresentation>) -> ApiResult<Response>
         }
     }
     let mut batch = Batch::new();
-    let id = steps::add_user(&cx.services, &mut batch, &names, &user).await?;
+    let hashing = hashing(&cx.services, &cx.realm)?;
+    let id = steps::add_user(&cx.services, &mut batch, &names, &user, hashing).await?;
     cx.commit_created(batch, &id).await
 }
 
@@ -505,18 +510,21 @@ async fn update(cx: Cx, given: Given<UserRepresentation>) -> ApiResult<StatusCod
     }
     require_free(&cx, new.id.as_deref(), &new).await?;
     let mut batch = Batch::new();
-    for (index, credential) in given.value.credentials.iter().flatten().enumerate() {
-        let Some(password) = &credential.value else {
-            continue;
-        };
-        passwords::check(&cx, &new, Some(cx.param("user")), password.expose()).await?;
-        let stored = steps::credential_to_store(&cx.services, credential)
-            .await
+    let given_credentials = given.value.credentials.iter().flatten().enumerate();
+    let mut passwords =
+        given_credentials.filter_map(|(index, c)| Some((index, c, c.value.as_ref()?)));
+    if let Some((index, credential, password)) = passwords.next() {
+        only_password(credential, passwords.next().is_some())
             .map_err(|e| e.at(&format!("credentials[{index}]")))?;
         if credential.temporary == Some(true) {
             new.required_actions = Some(steps::stored_actions(&new, "UPDATE_PASSWORD"));
         }
-        passwords::replace(&cx, &mut batch, cx.param("user"), &stored).await?;
+        push_password(&cx, &mut batch, &new, password).await?;
+    }
+    if old.enabled != Some(true) && new.enabled == Some(true) {
+        // Who is let in again begins without failures (002:9417).
+        let id = new.id.as_deref().unwrap_or_default();
+        batch.push(Store::brute_force_clear(&cx.realm.id, id));
     }
     push_update(&cx, &mut batch, &new).await?;
     cx.commit(batch).await?;
@@ -548,24 +556,7 @@ async fn reset_password(cx: Cx, given: Given<CredentialRepresentation>) -> ApiRe
     if empty {
         return Err(ApiError::bad_request("Empty password not allowed"));
     }
-    if !matches!(credential.r#type.as_deref(), None | Some("password")) {
-        return Err(ApiError::bad_request(
-            "type: only a password can be set here",
-        ));
-    }
-    let id = user.id.clone().unwrap_or_default();
-    if let Some(password) = &credential.value {
-        passwords::check(&cx, &user, Some(&id), password.expose()).await?;
-    }
-    let stored = steps::credential_to_store(
-        &cx.services,
-        &CredentialRepresentation {
-            id: None,
-            r#type: Some("password".to_owned()),
-            ..credential.clone()
-        },
-    )
-    .await?;
+    only_password(&credential, false)?;
     user.required_actions = Some(if credential.temporary == Some(true) {
         steps::stored_actions(&user, "UPDATE_PASSWORD")
     } else {
@@ -574,10 +565,42 @@ async fn reset_password(cx: Cx, given: Given<CredentialRepresentation>) -> ApiRe
         actions
     });
     let mut batch = Batch::new();
-    passwords::replace(&cx, &mut batch, &id, &stored).await?;
+    if let Some(password) = &credential.value {
+        push_password(&cx, &mut batch, &user, password).await?;
+    }
     push_update(&cx, &mut batch, &user).await?;
     cx.commit(batch).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Other credentials than a password are set up by the user.
+fn only_password(credential: &CredentialRepresentation, more: bool) -> ApiResult<()> {
+    if !matches!(credential.r#type.as_deref(), None | Some("password")) {
+        return Err(ApiError::bad_request(
+            "type: only a password can be set here",
+        ));
+    }
+    if more {
+        return Err(ApiError::bad_request("a user has one password"));
+    }
+    Ok(())
+}
+
+/// Puts the new password in the place of the present one, as the realm's policy has it.
+async fn push_password(
+    cx: &Cx,
+    batch: &mut Batch,
+    user: &UserRepresentation,
+    password: &SecretString,
+) -> ApiResult<()> {
+    let id = user.id.as_deref().unwrap_or_default();
+    let before = cx.store().credentials(id).await?;
+    let (services, realm) = (&cx.services, &cx.realm);
+    let steps = set_password(services, realm, user, &before, password.expose()).await?;
+    for step in steps {
+        batch.push(step);
+    }
+    Ok(())
 }
 
 async fn list_groups(cx: Cx) -> ApiResult<Json<Vec<GroupRepresentation>>> {

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use realmkeep_authn::Services;
+use realmkeep_authn::set_password::{check_policy, hashing_of};
 use realmkeep_keys::generate_realm_keys;
 use realmkeep_model::fresh::{self, MASTER};
+use realmkeep_model::password_policy::PasswordPolicy;
 use realmkeep_representations::{
     ClientRepresentation, ComponentExportRepresentation, RealmRepresentation, RoleRepresentation,
     RolesRepresentation, ScopeMappingRepresentation,
@@ -334,6 +336,10 @@ async fn add_realm(
     let store = &services.store;
     let names = Names::of(realm);
     let realm_id = names.realm_id.clone();
+    let policy = PasswordPolicy::of_realm(realm.password_policy.as_deref())
+        .map_err(|e| ApiError::bad_request(e.to_string()))?;
+    check_policy(services, &policy)?;
+    let hashing = hashing_of(services, &policy)?;
     batch.push(store.insert_realm(&stored_settings(realm))?);
 
     for scope in realm.client_scopes.iter().flatten() {
@@ -366,7 +372,7 @@ async fn add_realm(
         steps::add_group(store, batch, &names, group, None)?;
     }
     for user in users {
-        steps::add_user(services, batch, &names, user).await?;
+        steps::add_user(services, batch, &names, user, hashing).await?;
     }
     let mut aliases = BTreeSet::new();
     for (index, provider) in realm.identity_providers.iter().flatten().enumerate() {

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use moka::sync::Cache;
 use realmkeep_email::{EmailError, Mailer};
-use realmkeep_model::password_policy::{Blacklist, BlacklistError, Blacklists};
+use realmkeep_model::password_policy::{
+    Blacklist, BlacklistError, Blacklists, PasswordPolicy, PolicyParseError,
+};
 use realmkeep_model::user_profile::UserProfile;
 use realmkeep_store::Realm;
 use realmkeep_workload_identity::OutboundHttp;
 
-/// Realms whose profiles are kept ready.
-const PROFILES: u64 = 10_000;
+/// Realms whose profiles and password policies are kept ready.
+const REALMS: u64 = 10_000;
 
 /// Mails, profiles and lists of bad passwords.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub struct Accounts {
     pub blacklists: Blacklists,
     /// By realm id, with the text that each was made from.
     profiles: Cache<String, (Option<String>, Arc<UserProfile>)>,
+    /// By the text that each was made from.
+    policies: Cache<String, Arc<PasswordPolicy>>,
 }
 
 impl Accounts {
@@ -27,7 +31,8 @@ impl Accounts {
         Self {
             mail,
             blacklists,
-            profiles: Cache::new(PROFILES),
+            profiles: Cache::new(REALMS),
+            policies: Cache::new(REALMS),
         }
     }
 
@@ -37,6 +42,24 @@ impl Accounts {
     /// When there are no certificate authorities.
     pub fn plain(http: OutboundHttp) -> Result<Self, EmailError> {
         Ok(Self::new(Mailer::new(http, &[])?, Blacklists::default()))
+    }
+
+    /// The realm's password policy.
+    ///
+    /// # Errors
+    /// When the setting is not a policy.
+    pub fn password_policy(&self, realm: &Realm) -> Result<Arc<PasswordPolicy>, PolicyParseError> {
+        let text = realm
+            .settings
+            .password_policy
+            .as_deref()
+            .unwrap_or_default();
+        if let Some(policy) = self.policies.get(text) {
+            return Ok(policy);
+        }
+        let policy = Arc::new(PasswordPolicy::parse(text)?);
+        self.policies.insert(text.to_owned(), policy.clone());
+        Ok(policy)
     }
 
     /// The realm's user profile.

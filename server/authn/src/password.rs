@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use realmkeep_keys::{PasswordError, PasswordMatch, StoredPassword};
+use realmkeep_keys::{Hashing, PasswordError, PasswordMatch, StoredPassword};
 use realmkeep_representations::{CredentialRepresentation, UserRepresentation};
 use realmkeep_store::{Batch, Realm, StoreError, Subject};
 
 use crate::Services;
 use crate::brute_force::{self, Admission};
-use crate::set_password::SetPasswordError;
+use crate::set_password::{SetPasswordError, hashing};
 
 /// Longest username that is looked up, in bytes.
 const MAX_USERNAME: usize = 255;
@@ -130,15 +130,16 @@ pub async fn verify(
     ip: &str,
 ) -> Result<(), LoginFailure> {
     let user_id = user.and_then(|user| user.id.clone());
+    let hashing = hashing(services, realm)?;
     let admission = brute_force::begin(services, realm, user_id.as_deref(), login).await?;
     let Admission::Admitted(attempt) = admission else {
-        pretend(services, password).await?;
+        pretend(services, password, hashing).await?;
         return Err(refused(Refusal::UserTemporarilyDisabled, user_id));
     };
     let right = match &user_id {
-        Some(user_id) => check(services, user_id, password).await?,
+        Some(user_id) => check(services, user_id, password, hashing).await?,
         None => {
-            pretend(services, password).await?;
+            pretend(services, password, hashing).await?;
             false
         }
     };
@@ -185,7 +186,12 @@ pub async fn find_user(
 }
 
 /// Compares with the user's password; hashes it anew when its parameters are old.
-async fn check(services: &Services, user_id: &str, password: &str) -> Result<bool, LoginFailure> {
+async fn check(
+    services: &Services,
+    user_id: &str,
+    password: &str,
+    hashing: Hashing,
+) -> Result<bool, LoginFailure> {
     let credentials = services.store.credentials(user_id).await?;
     let stored = credentials.iter().find_map(|credential| {
         let is_password = credential.r#type.as_deref() == Some("password");
@@ -200,14 +206,14 @@ async fn check(services: &Services, user_id: &str, password: &str) -> Result<boo
         ))
     });
     let Some((credential, stored)) = stored else {
-        pretend(services, password).await?;
+        pretend(services, password, hashing).await?;
         return Ok(false);
     };
-    match services.passwords.verify(password, &stored).await {
+    match services.passwords.verify(password, &stored, hashing).await {
         Ok(PasswordMatch::Right) => Ok(true),
         Ok(PasswordMatch::Wrong) => Ok(false),
         Ok(PasswordMatch::Outdated) => {
-            if let Err(error) = rehash(services, user_id, credential, password).await {
+            if let Err(error) = rehash(services, user_id, credential, password, hashing).await {
                 tracing::warn!(user = user_id, %error, "the password was right but could not be hashed anew");
             }
             Ok(true)
@@ -217,8 +223,12 @@ async fn check(services: &Services, user_id: &str, password: &str) -> Result<boo
     }
 }
 
-async fn pretend(services: &Services, password: &str) -> Result<(), LoginFailure> {
-    let pretended = services.passwords.pretend(password).await;
+async fn pretend(
+    services: &Services,
+    password: &str,
+    hashing: Hashing,
+) -> Result<(), LoginFailure> {
+    let pretended = services.passwords.pretend(password, hashing).await;
     pretended.or_else(too_long_is_wrong)
 }
 
@@ -227,8 +237,10 @@ async fn rehash(
     user_id: &str,
     credential: &CredentialRepresentation,
     password: &str,
+    hashing: Hashing,
 ) -> Result<(), LoginFailure> {
-    let fresh = services.passwords.hash(password).await.map_err(failure)?;
+    let fresh = services.passwords.hash(password, hashing).await;
+    let fresh = fresh.map_err(failure)?;
     let credential = CredentialRepresentation {
         credential_data: Some(fresh.credential_data),
         secret_data: Some(fresh.secret_data),

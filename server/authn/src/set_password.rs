@@ -1,6 +1,6 @@
 //! Setting a password, with everything that the realm's policy asks of a new one.
 
-use realmkeep_keys::{PasswordError, PasswordMatch, StoredPassword};
+use realmkeep_keys::{Hashing, PasswordError, PasswordMatch, StoredPassword};
 use realmkeep_model::password_policy::{PasswordPolicy, PolicyError, PolicyParseError, PolicyUser};
 use realmkeep_representations::{CredentialRepresentation, UserRepresentation};
 use realmkeep_store::{Realm, Step, Store, StoreError};
@@ -25,18 +25,48 @@ pub enum SetPasswordError {
     Overloaded,
     #[error("the realm's password policy cannot be read")]
     Setting(#[from] PolicyParseError),
+    #[error(
+        "the realm's password policy names the blacklist '{0}', which this server does not have; put the file into the folder of password blacklists and start the server anew, or change the policy"
+    )]
+    Blacklist(String),
     #[error("the password could not be hashed")]
     Hash(#[source] PasswordError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// The realm's password policy.
+/// Looks at what the realm's policy asks for besides passwords: its hashing, and its blacklists.
 ///
 /// # Errors
-/// When the setting is not a policy.
-pub fn policy(realm: &Realm) -> Result<PasswordPolicy, PolicyParseError> {
-    PasswordPolicy::of_realm(realm.settings.password_policy.as_deref())
+/// When this server does not have it.
+pub fn check_policy(services: &Services, policy: &PasswordPolicy) -> Result<(), SetPasswordError> {
+    hashing_of(services, policy)?;
+    let mut names = policy.blacklist_names();
+    match names.find(|name| !services.accounts.blacklists.knows(name)) {
+        Some(missing) => Err(SetPasswordError::Blacklist(missing.to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// How the realm wants passwords hashed.
+///
+/// # Errors
+/// When its policy cannot be read, or asks for what is too much.
+pub fn hashing(services: &Services, realm: &Realm) -> Result<Hashing, SetPasswordError> {
+    hashing_of(services, &*services.accounts.password_policy(realm)?)
+}
+
+/// As [`hashing`], of a policy.
+///
+/// # Errors
+/// When it asks for what is too much.
+pub fn hashing_of(
+    services: &Services,
+    policy: &PasswordPolicy,
+) -> Result<Hashing, SetPasswordError> {
+    let (algorithm, iterations) = (policy.hash_algorithm(), policy.hash_iterations());
+    let hashing = services.passwords.hashing(algorithm, iterations);
+    hashing.map_err(SetPasswordError::Hash)
 }
 
 /// The steps that give the user the password, after the policy was found met. `credentials` are
@@ -51,16 +81,12 @@ pub async fn set_password(
     credentials: &[CredentialRepresentation],
     password: &str,
 ) -> Result<Vec<Step>, SetPasswordError> {
-    let policy = policy(realm)?;
-    let whose = PolicyUser {
-        username: user.username.as_deref(),
-        email: user.email.as_deref(),
-    };
-    policy.check(password, &whose, &services.accounts.blacklists)?;
+    check(services, realm, user, credentials, password).await?;
+    let policy = services.accounts.password_policy(realm)?;
+    let hashing = hashing_of(services, &policy)?;
     let now = services.clock.now_millis();
     let used = Used::of(credentials);
-    used.check(services, &policy, password, now).await?;
-    let hashed = match services.passwords.hash(password).await {
+    let hashed = match services.passwords.hash(password, hashing).await {
         Ok(hashed) => hashed,
         Err(PasswordError::TooLong) => return Err(too_long().into()),
         Err(PasswordError::Overloaded) => return Err(SetPasswordError::Overloaded),
@@ -81,10 +107,38 @@ pub async fn set_password(
     Ok(steps)
 }
 
+/// Whether the user may have the password: see [`set_password`].
+///
+/// # Errors
+/// When the policy is not met, or it could not be decided.
+pub async fn check(
+    services: &Services,
+    realm: &Realm,
+    user: &UserRepresentation,
+    credentials: &[CredentialRepresentation],
+    password: &str,
+) -> Result<(), SetPasswordError> {
+    let policy = services.accounts.password_policy(realm)?;
+    check_policy(services, &policy)?;
+    let whose = PolicyUser {
+        username: user.username.as_deref(),
+        email: user.email.as_deref(),
+    };
+    policy.check(password, &whose, &services.accounts.blacklists)?;
+    let now = services.clock.now_millis();
+    let used = Used::of(credentials);
+    used.check(services, &policy, password, now).await
+}
+
 /// Whether the user's password has to be changed by `now` (milliseconds since 1970), as the policy
 /// wants.
-pub fn is_expired(realm: &Realm, credentials: &[CredentialRepresentation], now: i64) -> bool {
-    let Ok(policy) = policy(realm) else {
+pub fn is_expired(
+    services: &Services,
+    realm: &Realm,
+    credentials: &[CredentialRepresentation],
+    now: i64,
+) -> bool {
+    let Ok(policy) = services.accounts.password_policy(realm) else {
         return false;
     };
     let created = of_kind(credentials, "password").find_map(|c| c.created_date);
@@ -164,15 +218,18 @@ impl<'a> Used<'a> {
         let mut steps = Vec::new();
         let keeps = policy.history() > 1 || policy.reuse_days() > 0;
         if let Some(current) = self.current {
-            steps.push(if keeps {
+            // It goes under another id: a login that hashes it anew at this moment must not bring
+            // it back.
+            let id = current.id.as_deref().unwrap_or_default();
+            steps.push(Store::delete_credential(user_id, id));
+            if keeps {
                 let earlier = CredentialRepresentation {
+                    id: Some(Uuid::new_v4().to_string()),
                     r#type: Some(HISTORY.to_owned()),
                     ..current.clone()
                 };
-                services.store.update_credential(user_id, &earlier)?
-            } else {
-                Store::delete_credential(user_id, current.id.as_deref().unwrap_or_default())
-            });
+                steps.push(services.store.insert_credential(user_id, &earlier)?);
+            }
         }
         let (by_count, by_age) = self.counted(policy, now);
         // The one that has just become an earlier one takes a place.
@@ -208,7 +265,9 @@ async fn is_same(
         credential_data,
         secret_data,
     };
-    match services.passwords.verify(password, &stored).await {
+    // Which parameters it has is of no interest here.
+    let any = Hashing::default();
+    match services.passwords.verify(password, &stored, any).await {
         Ok(PasswordMatch::Right | PasswordMatch::Outdated) => Ok(true),
         Ok(PasswordMatch::Wrong) => Ok(false),
         Err(PasswordError::Overloaded) => Err(SetPasswordError::Overloaded),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, Method, Uri, header};
 use realmkeep_authn::Services;
+use realmkeep_oidc::transport::Transport;
 use realmkeep_pages::{LocaleSources, RealmLocales};
 use realmkeep_store::Realm;
 use serde_json::json;
@@ -21,6 +22,7 @@ pub async fn answer(
     method: &Method,
     uri: &Uri,
     headers: &HeaderMap,
+    transport: Transport,
 ) -> Option<Response> {
     if method != Method::GET || !wants_page(headers) {
         return None;
@@ -33,7 +35,7 @@ pub async fn answer(
         return None;
     }
     let name = percent_decoded(name)?;
-    let realm = match crate::realm(services, &name).await {
+    let realm = match crate::realm(services, &name, transport).await {
         Ok(realm) => realm,
         Err(answer) => return Some(answer),
     };

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use http::request::Parts;
 use realmkeep_authn::Services;
+use realmkeep_oidc::transport::Transport;
 use serde_json::json;
 
 use crate::page::{self, Page};
@@ -16,8 +18,9 @@ const CLIENT: &str = "security-admin-console";
 pub(crate) async fn slash(
     State(services): State<Arc<Services>>,
     Path(name): Path<String>,
+    parts: Parts,
 ) -> Response {
-    match crate::realm(&services, &name).await {
+    match crate::realm(&services, &name, Transport::of(&parts.extensions)).await {
         Ok(realm) => Redirect::to(&format!(
             "{}/admin/{}/console/",
             services.base_url.path(),
@@ -31,8 +34,9 @@ pub(crate) async fn slash(
 pub(crate) async fn page(
     State(services): State<Arc<Services>>,
     Path(name): Path<String>,
+    parts: Parts,
 ) -> Response {
-    let realm = match crate::realm(&services, &name).await {
+    let realm = match crate::realm(&services, &name, Transport::of(&parts.extensions)).await {
         Ok(realm) => realm,
         Err(answer) => return answer,
     };

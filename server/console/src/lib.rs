@@ -17,20 +17,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use http::StatusCode;
 use realmkeep_authn::Services;
+use realmkeep_oidc::transport::Transport;
 use realmkeep_store::Realm;
 
 pub use account::answer as account_pages;
 
 /// `/admin/{realm}/console/`, `/resources/…` and the ways there.
 pub fn router() -> Router<Arc<Services>> {
-    let router = Router::new();
-    // Without a console, the root says what this is.
-    let router = if is_embedded() {
-        router.route("/", get(async || Redirect::to("/admin/")))
-    } else {
-        router
-    };
-    router
+    Router::new()
         .route(
             "/admin",
             get(async || Redirect::to("/admin/master/console/")),
@@ -55,9 +49,19 @@ pub fn is_embedded() -> bool {
 }
 
 /// The realm of that name, if it takes logins.
-async fn realm(services: &Services, name: &str) -> Result<Arc<Realm>, Response> {
+async fn realm(
+    services: &Services,
+    name: &str,
+    transport: Transport,
+) -> Result<Arc<Realm>, Response> {
     match services.store.realm(name).await {
-        Ok(Some(realm)) if realm.settings.enabled != Some(false) => Ok(realm),
+        Ok(Some(realm)) if realm.settings.enabled != Some(false) => {
+            if transport.suits(&realm) {
+                Ok(realm)
+            } else {
+                Err((StatusCode::FORBIDDEN, "HTTPS required").into_response())
+            }
+        }
         Ok(_) => Err((StatusCode::NOT_FOUND, "There is no such realm.").into_response()),
         Err(error) => {
             tracing::error!(

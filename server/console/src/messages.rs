@@ -7,8 +7,10 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use http::request::Parts;
 use http::{StatusCode, header};
 use realmkeep_authn::Services;
+use realmkeep_oidc::transport::Transport;
 use serde_json::{Value, json};
 
 use crate::assets;
@@ -16,23 +18,26 @@ use crate::assets;
 pub(crate) async fn admin(
     services: State<Arc<Services>>,
     path: Path<(String, String)>,
+    parts: Parts,
 ) -> Response {
-    answer(&services, "admin", path).await
+    answer(&services, "admin", path, Transport::of(&parts.extensions)).await
 }
 
 pub(crate) async fn account(
     services: State<Arc<Services>>,
     path: Path<(String, String)>,
+    parts: Parts,
 ) -> Response {
-    answer(&services, "account", path).await
+    answer(&services, "account", path, Transport::of(&parts.extensions)).await
 }
 
 async fn answer(
     services: &Services,
     console: &str,
     Path((name, language)): Path<(String, String)>,
+    transport: Transport,
 ) -> Response {
-    let realm = match crate::realm(services, &name).await {
+    let realm = match crate::realm(services, &name, transport).await {
         Ok(realm) => realm,
         Err(answer) => return answer,
     };

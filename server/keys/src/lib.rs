@@ -9,5 +9,7 @@ mod realm_keys;
 
 pub use error::KeysError;
 pub use master::{MasterKey, SealKey};
-pub use passwords::{PasswordError, PasswordHasher, PasswordMatch, StoredPassword};
+pub use passwords::{
+    HashAlgorithm, Hashing, PasswordError, PasswordHasher, PasswordMatch, StoredPassword,
+};
 pub use realm_keys::{Keys, RealmKeySet, generate_realm_keys, public_key};

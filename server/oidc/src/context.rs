@@ -7,18 +7,21 @@ use std::sync::Arc;
 use axum::extract::{ConnectInfo, FromRequestParts, Path};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use realmkeep_authn::Services;
 use realmkeep_events::{Event, EventType};
+use realmkeep_pages::Frame;
+use realmkeep_pages::page::AnyPage;
 use realmkeep_store::Realm;
 use serde_json::json;
 
-use crate::browser::Languages;
+use crate::browser::{Languages, PageError, page};
 use crate::error::OAuthError;
 use crate::mtls::ClientCertificate;
+use crate::transport::Transport;
 
 /// One request to one realm: the realm's snapshot stays the same to the request's end.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Context {
     pub services: Arc<Services>,
     pub realm: Arc<Realm>,
@@ -41,13 +44,52 @@ pub struct Context {
 pub enum NoRealm {
     Unknown,
     Disabled,
+    /// The request came in the clear, and the realm does not take it so.
+    HttpsRequired(Box<Context>, Asked),
     Failed(OAuthError),
+}
+
+/// Who waits for the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    ByPerson,
+    ByProgram,
+}
+
+impl Asked {
+    fn of(headers: &HeaderMap) -> Self {
+        let accept = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok());
+        if accept.is_some_and(|accept| accept.contains("text/html")) {
+            Self::ByPerson
+        } else {
+            Self::ByProgram
+        }
+    }
 }
 
 impl Context {
     /// An event of this request.
     pub fn event(&self, kind: EventType) -> Event {
         Event::new(kind, &self.realm.name, &self.ip)
+    }
+
+    /// A page that belongs to no login, with `title` in the place of the realm's name and its form
+    /// sent to `action`.
+    pub fn standalone_page(
+        &self,
+        status: StatusCode,
+        title: &str,
+        action: &str,
+        content: impl Into<AnyPage>,
+    ) -> Response {
+        let frame = Frame {
+            realm: title,
+            ..self.frame(self.look(None, None), action)
+        };
+        match self.services.pages.render(&frame, content) {
+            Ok(made) => page(self, status, made),
+            Err(e) => PageError::internal(&e).into_response(self),
+        }
     }
 
     pub fn emit(&self, event: &Event) {
@@ -66,6 +108,20 @@ impl FromRequestParts<Arc<Services>> for Context {
             .await
             .map_err(|_| NoRealm::Unknown)?;
         let name = path.get("realm").ok_or(NoRealm::Unknown)?;
+        Self::of_realm(parts, services, name).await
+    }
+}
+
+impl Context {
+    /// A request to this realm, whatever its path.
+    ///
+    /// # Errors
+    /// When there is no such realm to talk to.
+    pub async fn of_realm(
+        parts: &Parts,
+        services: &Arc<Services>,
+        name: &str,
+    ) -> Result<Self, NoRealm> {
         let realm = match services.store.realm(name).await {
             Ok(realm) => realm,
             // Applications go on verifying tokens while the database is away.
@@ -92,7 +148,7 @@ impl FromRequestParts<Arc<Services>> for Context {
             .and_then(|value| value.to_str().ok())
             .map(str::to_owned);
         let certificate = parts.extensions.get::<ClientCertificate>().cloned();
-        Ok(Self {
+        let context = Self {
             certificate,
             languages: Languages::of(parts),
             issuer: services.issuer(&realm.name),
@@ -101,7 +157,13 @@ impl FromRequestParts<Arc<Services>> for Context {
             realm,
             ip,
             origin,
-        })
+        };
+        if Transport::of(&parts.extensions).suits(&context.realm) {
+            Ok(context)
+        } else {
+            let asked = Asked::of(&parts.headers);
+            Err(NoRealm::HttpsRequired(Box::new(context), asked))
+        }
     }
 }
 
@@ -120,6 +182,15 @@ impl IntoResponse for NoRealm {
                 .into_response(),
             Self::Disabled => {
                 OAuthError::new(StatusCode::FORBIDDEN, "access_denied", "Realm not enabled")
+                    .into_response()
+            }
+            Self::HttpsRequired(context, Asked::ByPerson) => {
+                PageError::bad_request("httpsRequiredMessage", "ssl_required")
+                    .status(StatusCode::FORBIDDEN)
+                    .into_response(&context)
+            }
+            Self::HttpsRequired(_, Asked::ByProgram) => {
+                OAuthError::new(StatusCode::FORBIDDEN, "invalid_request", "HTTPS required")
                     .into_response()
             }
             Self::Failed(error) => error.into_response(),

@@ -33,6 +33,7 @@ mod router;
 pub mod scopes;
 mod session_status;
 pub mod token;
+pub mod transport;
 mod userinfo;
 
 pub use claims::protocol_mapper_types;

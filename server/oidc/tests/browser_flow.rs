@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use realmkeep_authn::{BaseUrl, CookieSeal, RemoteKeyCache, Services};
 use realmkeep_events::Events;
 use realmkeep_jose::{UnverifiedJwt, base64url, sha256};
-use realmkeep_keys::{Keys, MasterKey, PasswordHasher, generate_realm_keys};
+use realmkeep_keys::{Hashing, Keys, MasterKey, PasswordHasher, generate_realm_keys};
 use realmkeep_model::clock::Clock;
 use realmkeep_pages::Pages;
 use realmkeep_representations::{
@@ -103,12 +103,15 @@ impl Server {
         let mut no_standard = client("no-standard");
         no_standard.standard_flow_enabled = Some(false);
         batch.push(services.store.insert("r", &no_standard).unwrap());
-        let stored = services.passwords.hash("pw").await.unwrap();
+        let stored = services.passwords.hash("pw", Hashing::default()).await;
+        let stored = stored.unwrap();
         for (name, enabled) in [("alice", true), ("bob", false), ("carol", true)] {
             let user = UserRepresentation {
                 id: Some(name.into()),
                 username: Some(name.into()),
                 email: Some(format!("{name}@example.test")),
+                first_name: Some("F".into()),
+                last_name: Some("L".into()),
                 enabled: Some(enabled),
                 required_actions: (name == "carol").then(|| vec!["UPDATE_PASSWORD".into()]),
                 ..Default::default()
@@ -310,7 +313,12 @@ async fn a_login_ends_in_tokens() {
         "{}",
         page.policy
     );
-    assert!(!page.policy.contains("script-src"));
+    assert!(
+        page.policy.contains("script-src 'self';"),
+        "{}",
+        page.policy
+    );
+    assert!(!page.policy.contains("unsafe") && !page.text.contains("<script>"));
     assert!(page.cache.contains("no-store"));
     let [cookie] = page.set_cookies.as_slice() else {
         panic!("{:?}", page.set_cookies)

@@ -31,6 +31,8 @@ pub struct Frame<'a> {
     pub attempted_username: Option<&'a str>,
     /// There is another way to prove who one is: a button sends `tryAnotherWay=on` to `action`.
     pub try_another_way: bool,
+    /// Where the page goes by itself once another tab has signed in.
+    pub signed_in_elsewhere: Option<&'a str>,
     /// An application asked for this action: a button sends `cancel-aia=true` to `action`.
     pub app_initiated: bool,
 }

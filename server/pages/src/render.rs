@@ -85,7 +85,11 @@ impl Pages {
         let locale = locale_of(&frame.look);
         let mut policy = Policy::of(&page);
         let mut scripts: Vec<String> = Vec::new();
-        scripts.extend(self.script(page.script, &page, &mut policy));
+        scripts.extend(self.scripts(page.script, &page, &mut policy));
+        if frame.signed_in_elsewhere.is_some() {
+            policy.allow_own_scripts();
+            scripts.push(self.resource_path("tabs.js"));
+        }
         for path in &theme.scripts {
             policy.allow_own_scripts();
             scripts.push(self.theme_resource(theme, path));
@@ -105,6 +109,7 @@ impl Pages {
             attempted_username => frame.attempted_username,
             try_another_way => frame.try_another_way,
             app_initiated => frame.app_initiated,
+            signed_in_elsewhere => frame.signed_in_elsewhere,
             locale_links => Serde(&frame.look.locale_links),
             styles => Serde(styles),
             scripts => Serde(scripts),
@@ -180,30 +185,29 @@ impl Pages {
             .unwrap_or(&self.built_in)
     }
 
-    /// Address of the page's script, and what it needs to be let.
-    fn script(&self, script: Script, page: &AnyPage, policy: &mut Policy) -> Option<String> {
+    /// Addresses of the page's scripts, and what they need to be let.
+    fn scripts(&self, script: Script, page: &AnyPage, policy: &mut Policy) -> Vec<String> {
         let has = |name: &str| page.data.get_attr(name).is_ok_and(|v| v.is_true());
         let file = match script {
-            Script::None => return None,
+            Script::None => return Vec::new(),
             Script::Submit => "submit.js",
             Script::FrontchannelLogout => "logout.js",
             Script::Webauthn => "webauthn.js",
             Script::Passkeys if has("passkeys") => "webauthn.js",
-            Script::Passkeys => return None,
+            Script::Passkeys => return Vec::new(),
             Script::Recaptcha if has("captcha") => {
                 policy.allow_own_scripts();
-                let source = page
-                    .data
-                    .get_attr("captcha")
-                    .ok()?
-                    .get_attr("script")
-                    .ok()?;
-                return source.as_str().map(str::to_owned);
+                let captcha = page.data.get_attr("captcha").unwrap_or_default();
+                let source = captcha.get_attr("script").unwrap_or_default();
+                let source = source.as_str().map(str::to_owned);
+                // Ours first: it is what Google's calls.
+                let own = self.resource_path("recaptcha.js");
+                return std::iter::once(own).chain(source).collect();
             }
-            Script::Recaptcha => return None,
+            Script::Recaptcha => return Vec::new(),
         };
         policy.allow_own_scripts();
-        Some(self.resource_path(file))
+        vec![self.resource_path(file)]
     }
 }
 

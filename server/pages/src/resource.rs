@@ -11,7 +11,9 @@ pub struct Resource<'a> {
 pub(crate) const BUILT_IN: &[(&str, &str)] = &[
     ("login.css", include_str!("../templates/login.css")),
     ("logout.js", include_str!("../scripts/logout.js")),
+    ("recaptcha.js", include_str!("../scripts/recaptcha.js")),
     ("submit.js", include_str!("../scripts/submit.js")),
+    ("tabs.js", include_str!("../scripts/tabs.js")),
     ("webauthn.js", include_str!("../scripts/webauthn.js")),
 ];
 

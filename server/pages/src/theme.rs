@@ -103,6 +103,7 @@ templates![
     "webauthn-authenticate",
     "webauthn-error",
     "webauthn-register",
+    "welcome",
 ];
 
 impl Theme {

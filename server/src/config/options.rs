@@ -9,7 +9,8 @@ use url::Url;
 
 use super::load::{ConfigError, Values};
 use super::setting::{
-    AddressList, DatabaseUrl, FromText, Hostname, Kind, LogFilter, LogFormat, ProxyHeaders, Seconds,
+    AddressList, DatabaseUrl, FromText, Hostname, Kind, LogFilter, LogFormat, PasswordHashing,
+    ProxyHeaders, Seconds,
 };
 
 /// One option, as everything but its typed value needs it.
@@ -166,8 +167,13 @@ options! {
     "Accounts" {
         /// Folder of themes: `NAME/login/…`, read at start.
         themes_dir: Option<PathBuf> = "themes-dir", "";
+        /// How passwords are hashed in realms whose policy does not say.
+        password_hashing_default: PasswordHashing = "password-hashing-default", "argon2", "KC_SPI_PASSWORD_HASHING_PROVIDER_DEFAULT";
+        /// Passwords hashed at once; further ones wait, and those that would wait too long are
+        /// answered with 503. Without it: one for every processor.
+        password_hashing_workers: Option<usize> = "password-hashing-workers", "", "KC_SPI_PASSWORD_HASHING_ARGON2_CPU_CORES";
         /// Folder of password blacklists, one password on each line, read at start; realms refer to
-        /// a file in it by name.
+        /// a file in it by name. Without it: `password-blacklists` in the data folder, if it is there.
         password_blacklists_dir: Option<PathBuf> = "password-blacklists-dir", "", "KC_SPI_PASSWORD_POLICY_PASSWORD_BLACKLIST_BLACKLISTS_PATH";
     }
     "Management" {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use realmkeep_keys::HashAlgorithm;
 use realmkeep_model::features::Features;
 use realmkeep_representations::SecretString;
 use realmkeep_store::PostgresOptions;
@@ -202,6 +203,20 @@ impl FromText for ProxyHeaders {
             "forwarded" => Ok(Self::Forwarded),
             _ => Err("xforwarded or forwarded is needed".to_owned()),
         }
+    }
+}
+
+/// The algorithm that hashes passwords.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PasswordHashing(pub HashAlgorithm);
+
+impl FromText for PasswordHashing {
+    const KIND: Kind = Kind::Choice(&["argon2", "pbkdf2-sha512", "pbkdf2-sha256", "pbkdf2"]);
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        HashAlgorithm::named(text)
+            .map(Self)
+            .ok_or_else(|| "argon2, pbkdf2-sha512, pbkdf2-sha256 or pbkdf2 is needed".to_owned())
     }
 }
 

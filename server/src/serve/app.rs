@@ -8,8 +8,8 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use realmkeep_authn::Services;
+use realmkeep_oidc::transport::{Secure, Transport};
 use serde_json::json;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -18,8 +18,8 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::admission::{self, Admission};
 use super::limits;
-use super::listener::Secure;
 use super::metrics::{self, HttpMetrics};
+use super::welcome;
 
 const REFERRER_POLICY: HeaderName = HeaderName::from_static("referrer-policy");
 const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
@@ -35,11 +35,6 @@ pub fn router(services: Arc<Services>, http: HttpMetrics, admission: Admission) 
         realmkeep_admin::router().layer(RequestBodyLimitLayer::new(limits::ADMIN_BODY_BYTES));
     // Below /admin, it knows best what is not there.
     let unknown_admin = realmkeep_admin::router().with_state(services.clone());
-    let root = if realmkeep_console::is_embedded() {
-        Router::new()
-    } else {
-        Router::new().route("/", get(hint))
-    };
     let dressed = |router: Router<Arc<Services>>| -> Router {
         router
             .with_state(services.clone())
@@ -67,7 +62,7 @@ pub fn router(services: Arc<Services>, http: HttpMetrics, admission: Admission) 
     let rest = Router::new()
         .merge(realms)
         .merge(admin)
-        .merge(root)
+        .merge(welcome::router())
         .fallback(async move |request: Request| {
             let path = request.uri().path();
             if path == "/admin" || path.starts_with("/admin/") {
@@ -92,17 +87,12 @@ async fn account_pages(
         request.method(),
         request.uri(),
         request.headers(),
+        Transport::of(request.extensions()),
     );
     match page.await {
         Some(page) => page,
         None => next.run(request).await,
     }
-}
-
-async fn hint() -> Response {
-    let hint =
-        "this is an identity server; its realms are at /realms/{realm}, its Admin API at /admin";
-    (StatusCode::NOT_FOUND, Json(json!({"error": hint}))).into_response()
 }
 
 fn not_found() -> Response {

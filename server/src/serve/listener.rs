@@ -15,6 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use realmkeep_oidc::mtls::ClientCertificate;
+use realmkeep_oidc::transport::{Proxied, Secure};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -34,10 +35,6 @@ pub struct Listener {
     /// Connections open at once.
     pub most: usize,
 }
-
-/// Whether the request came over TLS, to us or to a trusted proxy; an extension of each request.
-#[derive(Clone, Copy, Debug)]
-pub struct Secure(pub bool);
 
 impl Listener {
     /// Serves until `stop`, then lets the requests under way finish, at most `timeout`.
@@ -137,12 +134,16 @@ async fn connection(
     let service = service_fn(move |mut request: Request<Incoming>| {
         let told = proxy.certificate(from.peer, request.headers());
         let told = told.map(|der| ClientCertificate::new(&der));
+        let passed = Proxy::has_passed(request.headers());
         let (client, secure) = proxy.client(from.peer, from.secure, request.headers_mut());
         let extensions = request.extensions_mut();
         // A trusted proxy's own certificate is not its client's.
         let own = from.certificate.clone().filter(|_| client == from.peer);
         if let Some(certificate) = told.or(own) {
             extensions.insert(certificate);
+        }
+        if passed {
+            extensions.insert(Proxied);
         }
         extensions.insert(ConnectInfo(client));
         extensions.insert(secure);

@@ -12,6 +12,7 @@ mod proxy;
 mod services;
 mod shutdown;
 mod tls;
+mod welcome;
 
 pub use data_dir::DataDir;
 use services::services;

@@ -6,8 +6,8 @@ use axum::http::{HeaderMap, HeaderName};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ipnet::IpNet;
+use realmkeep_oidc::transport::Secure;
 
-use super::listener::Secure;
 use crate::config::ProxyHeaders;
 
 /// Headers in which proxies speak; none of them gets past this module.
@@ -63,6 +63,12 @@ impl Proxy {
             hop.address.map_or(peer, |ip| SocketAddr::new(ip, 0)),
             hop.proto.map_or(secure, |proto| Secure(proto == "https")),
         )
+    }
+
+    /// Whether a proxy says that it has passed the request on; ask before [`Self::client`] takes the
+    /// headers out.
+    pub fn has_passed(headers: &HeaderMap) -> bool {
+        HEADERS.iter().any(|name| headers.contains_key(name))
     }
 
     /// The certificate that a trusted proxy's client proved to own, DER; ask before [`Self::client`]

@@ -46,7 +46,10 @@ pub fn services(
     Ok(Services {
         store: data.store.clone(),
         keys: Keys::new(data.store.clone()),
-        passwords: PasswordHasher::new(),
+        passwords: PasswordHasher::with_default(
+            config.password_hashing_default.0,
+            config.password_hashing_workers,
+        ),
         events: Events::recording(events, data.store.clone(), clock.clone()),
         clock,
         base_url,
@@ -67,7 +70,12 @@ fn accounts(config: &Config, http: OutboundHttp) -> anyhow::Result<Accounts> {
         ],
         None => Vec::new(),
     };
-    let blacklists = match &config.password_blacklists_dir {
+    let usual = config.data_dir.join("password-blacklists");
+    let folder = match &config.password_blacklists_dir {
+        Some(folder) => Some(folder),
+        None => usual.is_dir().then_some(&usual),
+    };
+    let blacklists = match folder {
         Some(folder) => read_blacklists(folder, Blacklist::FALSE_POSITIVES)
             .with_context(|| format!("password-blacklists-dir {}", folder.display()))?,
         None => Blacklists::default(),

@@ -69,7 +69,7 @@ pub struct Client {
 }
 
 /// A user with everything that ends in tokens.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Subject {
     pub user: UserRepresentation,
     /// Ids of the roles held directly, through groups, and inside composites.

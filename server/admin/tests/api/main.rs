@@ -9,6 +9,7 @@
 mod account;
 mod bootstrap;
 mod clients;
+mod credentials;
 mod events;
 mod flows;
 mod installation;
@@ -19,3 +20,4 @@ mod rights;
 mod round_trip;
 mod screens;
 mod support;
+mod user_profile;

@@ -319,7 +319,7 @@ async fn users_are_found() {
 
 /// A user's credentials are ordered, labelled and removed.
 ///
-/// spec: ADMUI-27
+/// spec: ADMUI-27, CRED-02, CRED-03
 #[tokio::test]
 async fn credentials_have_an_order_and_labels() {
     let server = Server::start().await;

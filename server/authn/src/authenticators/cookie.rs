@@ -1,5 +1,7 @@
 use crate::conditions::level_of_authentication::highest_reached;
-use crate::flow::{About, Answer, Authenticator, Facts, Login, Node, Outcome, Property, level};
+use crate::flow::{
+    About, Answer, Authenticator, Facts, Login, Node, Outcome, Property, level, wanted_level,
+};
 
 /// The reference value that every step may carry for the `amr` claim (RFC 8176).
 pub(crate) const REFERENCE: &[Property] = &[
@@ -60,9 +62,8 @@ impl Authenticator for Cookie {
             }
             login.progress.levels = level::of_session(&known.session);
             let reached = highest_reached(&login.flow, &login.progress, login.facts.now);
-            let facts = &login.facts;
-            let wanted = level::requested(facts.realm, &facts.client.representation, facts.request);
             login.set_user(&user_id).await?;
+            let wanted = wanted_level::wanted(&login.facts, &login.flow);
             login.progress.level = reached;
             login.progress.session = Some(known.session.id);
             if wanted.is_some_and(|wanted| wanted > reached.unwrap_or(0)) && has_levels(login) {

@@ -1,4 +1,4 @@
-use crate::flow::{About, Condition, Facts, Flow, Node, Progress, Property, level};
+use crate::flow::{About, Condition, Facts, Flow, Node, Progress, Property, wanted_level};
 
 /// True when the level is asked for, or is the first at all, and was not reached recently enough.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Condition for LevelOfAuthentication {
         &self,
         condition: &Node,
         _: &[Node],
-        _: &Flow,
+        flow: &Flow,
         facts: &Facts<'_>,
         progress: &mut Progress,
     ) -> bool {
@@ -48,7 +48,7 @@ impl Condition for LevelOfAuthentication {
         let Some(reached) = progress.level else {
             return true;
         };
-        let wanted = level::requested(facts.realm, &facts.client.representation, facts.request);
+        let wanted = wanted_level::wanted(facts, flow);
         if wanted.is_none_or(|wanted| wanted < own) {
             return false;
         }

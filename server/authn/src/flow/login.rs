@@ -1,6 +1,7 @@
 //! Drives one login through its flow and its required actions.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use realmkeep_events::EventType;
 use realmkeep_representations::UserRepresentation;
@@ -9,9 +10,9 @@ use realmkeep_store::{Batch, Step, StoreError, Touch};
 use super::engine::{self, Next};
 use super::{
     ActionOutcome, Authenticator, Choice, Facts, Flow, FlowError, Node, NodeKind, Outcome, Page,
-    Progress, Refused, RequiredAction, Shown, Status, Submitted, level, registry,
+    Progress, Refused, RequiredAction, Shown, Status, Submitted, level, registry, wanted_level,
 };
-use crate::{LoginFailure, action_token, required_actions};
+use crate::{LoginFailure, action_token, brute_force, required_actions};
 
 /// Session note with the reference values of executions that succeeded, for the claim `amr`
 /// (RFC 8176).
@@ -115,6 +116,12 @@ impl<'a> Login<'a> {
             if let Some(denied) = self.check_success() {
                 return Ok(denied);
             }
+            if self.is_locked_out().await? {
+                return Ok(denied(
+                    "accountTemporarilyDisabledMessage",
+                    "user_temporarily_disabled",
+                ));
+            }
             self.progress.authenticated = true;
         }
         self.actions_to_do(shown).await
@@ -194,16 +201,15 @@ impl<'a> Login<'a> {
         self.steps.push(step);
     }
 
-    /// Changes the user, committed with what comes out of this request.
+    /// Changes the user, committed with what comes out of this request. The facts are those of the
+    /// changed user from here on.
     pub fn change_user(&mut self, change: impl FnOnce(&mut UserRepresentation)) {
-        let now = match self.changed_user.take() {
-            Some(user) => Some(user),
-            None => self.facts.subject.as_ref().map(|s| s.user.clone()),
+        let Some(subject) = &mut self.facts.subject else {
+            return;
         };
-        if let Some(mut user) = now {
-            change(&mut user);
-            self.changed_user = Some(user);
-        }
+        let user = &mut Arc::make_mut(subject).user;
+        change(user);
+        self.changed_user = Some(user.clone());
     }
 
     /// An event that is emitted once the changes are committed.
@@ -429,6 +435,20 @@ impl<'a> Login<'a> {
         None
     }
 
+    /// Whatever was proven, and by whichever way (a link of a mail, too): who is locked out does not
+    /// come in. Who is in already stays.
+    async fn is_locked_out(&self) -> Result<bool, StoreError> {
+        let (services, realm) = (self.facts.services, self.facts.realm);
+        let Some(id) = self.progress.user.as_deref() else {
+            return Ok(false);
+        };
+        if self.progress.single_sign_on {
+            return Ok(false);
+        }
+        let may = brute_force::may_authenticate(services, realm, id).await?;
+        Ok(!may)
+    }
+
     /// The account may have been disabled or deleted since the last page.
     fn user_gone(&self) -> Option<Stage> {
         self.progress.user.as_ref()?;
@@ -443,7 +463,7 @@ impl<'a> Login<'a> {
     }
 
     async fn actions_to_do(&mut self, mut shown: Shown) -> Result<Stage, LoginFailure> {
-        let next = required_actions::next(&self.facts, &self.progress, self.changed_user.as_ref());
+        let next = required_actions::next(&self.facts, &self.progress);
         let pending = match next {
             required_actions::Next::None => return Ok(Stage::Done),
             required_actions::Next::Unsupported(alias) => {
@@ -456,6 +476,12 @@ impl<'a> Login<'a> {
             required_actions::Next::Do(pending) => pending,
         };
         let action = pending.action;
+        if pending.requested
+            && wanted_level::of_action(&self.facts, &self.flow)
+                .is_some_and(|needed| self.progress.level.unwrap_or(0) < needed)
+        {
+            return Ok(denied("acrNotFulfilled", "acr_not_fulfilled"));
+        }
         match Box::pin(action.prepare(self)).await? {
             ActionOutcome::Again(prepared) => {
                 if shown == Shown::default() {
@@ -488,7 +514,7 @@ impl<'a> Login<'a> {
         execution: &str,
         form: &Submitted,
     ) -> Result<Stage, LoginFailure> {
-        let next = required_actions::next(&self.facts, &self.progress, None);
+        let next = required_actions::next(&self.facts, &self.progress);
         let required_actions::Next::Do(pending) = next else {
             return self.actions_to_do(Shown::default()).await;
         };

@@ -16,6 +16,7 @@ pub mod registry;
 mod required_action;
 mod submitted;
 mod tree;
+pub mod wanted_level;
 
 pub use authenticator::{About, Answer, Authenticator, Outcome, Property, Refused};
 pub use condition::Condition;

@@ -46,6 +46,11 @@ pub trait RequiredAction: Sync {
         300
     }
 
+    /// The kind of credential that it adds, changes or removes.
+    fn credential<'b>(&self, _facts: &'b Facts<'_>) -> Option<&'b str> {
+        None
+    }
+
     /// What has to be prepared before the page is shown, such as a new secret, in the notes.
     fn prepare<'a>(&'a self, _login: &'a mut Login<'_>) -> ActionAnswer<'a> {
         Box::pin(async { Ok(ActionOutcome::Again(Shown::default())) })

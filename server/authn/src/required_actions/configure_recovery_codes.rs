@@ -27,6 +27,10 @@ impl RequiredAction for ConfigureRecoveryCodes {
         }
     }
 
+    fn credential<'b>(&self, _: &'b Facts<'_>) -> Option<&'b str> {
+        Some(recovery_codes::TYPE)
+    }
+
     fn prepare<'a>(&'a self, login: &'a mut Login<'_>) -> ActionAnswer<'a> {
         Box::pin(async move {
             let notes = &mut login.progress.notes;

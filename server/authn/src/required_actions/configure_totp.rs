@@ -28,6 +28,10 @@ impl RequiredAction for ConfigureTotp {
         }
     }
 
+    fn credential<'b>(&self, _: &'b Facts<'_>) -> Option<&'b str> {
+        Some(otp::TYPE)
+    }
+
     fn prepare<'a>(&'a self, login: &'a mut Login<'_>) -> ActionAnswer<'a> {
         Box::pin(async move {
             if !login.progress.notes.contains_key(SECRET) {

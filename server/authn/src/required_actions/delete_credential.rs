@@ -22,6 +22,10 @@ impl RequiredAction for DeleteCredential {
         }
     }
 
+    fn credential<'b>(&self, facts: &'b Facts<'_>) -> Option<&'b str> {
+        wanted(facts)?.r#type.as_deref()
+    }
+
     fn prepare<'a>(&'a self, login: &'a mut Login<'_>) -> ActionAnswer<'a> {
         Box::pin(async move {
             // There is nothing to delete, or it is gone already.

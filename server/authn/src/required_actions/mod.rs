@@ -58,10 +58,9 @@ pub fn provider<'a>(
     all.find(|p| p.alias.as_deref() == Some(alias))
 }
 
-/// What comes next, by the realm's order; what the application asks for comes last. `changed` is the
-/// user as this request has changed them.
-pub fn next(facts: &Facts<'_>, progress: &Progress, changed: Option<&UserRepresentation>) -> Next {
-    let Some(user) = changed.or(facts.subject.as_ref().map(|s| &s.user)) else {
+/// What comes next, by the realm's order; what the application asks for comes last.
+pub fn next(facts: &Facts<'_>, progress: &Progress) -> Next {
+    let Some(user) = facts.subject.as_ref().map(|s| &s.user) else {
         return Next::None;
     };
     let realm = facts.realm;

@@ -1,5 +1,4 @@
 use realmkeep_events::EventType;
-use realmkeep_model::password_policy::PasswordPolicy;
 
 use super::provider;
 use crate::flow::{
@@ -32,19 +31,22 @@ impl RequiredAction for UpdatePassword {
     /// The policy wants the password changed.
     fn triggered(&self, facts: &Facts<'_>, _: &Progress) -> bool {
         let now = facts.services.clock.now_millis();
-        is_expired(facts.realm, &facts.credentials, now)
+        is_expired(facts.services, facts.realm, &facts.credentials, now)
     }
 
     /// The password policy's limit comes before the action's own.
     fn max_age(&self, facts: &Facts<'_>) -> i64 {
-        let policy = facts.realm.settings.password_policy.as_deref();
-        let of_policy = PasswordPolicy::of_realm(policy).ok();
+        let of_policy = facts.services.accounts.password_policy(facts.realm).ok();
         let own = || {
             let config = provider(facts.realm, self.about().id)?.config.as_ref()?;
             config.get("max_auth_age")?.parse().ok()
         };
         let of_policy = of_policy.and_then(|policy| policy.max_auth_age());
         of_policy.or_else(own).unwrap_or(300)
+    }
+
+    fn credential<'b>(&self, _: &'b Facts<'_>) -> Option<&'b str> {
+        Some("password")
     }
 
     fn page(&self, facts: &Facts<'_>, _: &Progress, _: &Shown) -> Page {

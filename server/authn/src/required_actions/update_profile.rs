@@ -53,6 +53,17 @@ impl RequiredAction for VerifyProfile {
         false
     }
 
+    /// What the user has does not meet the profile.
+    fn triggered(&self, facts: &Facts<'_>, _: &Progress) -> bool {
+        let Some(subject) = &facts.subject else {
+            return false;
+        };
+        let scopes = scopes(facts);
+        let profile = facts.services.accounts.profile(facts.realm);
+        let current = attributes_of(&subject.user);
+        profile.verify(&context(facts, &scopes), &current).is_err()
+    }
+
     fn page(&self, facts: &Facts<'_>, _: &Progress, shown: &Shown) -> Page {
         form(facts, shown)
     }

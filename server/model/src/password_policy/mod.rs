@@ -74,8 +74,8 @@ impl PasswordPolicy {
     /// the realm has them.
     ///
     /// # Errors
-    /// The first policy that is not met. A blacklist that is not there refuses nothing: whoever
-    /// set the policy was told so, see [`PasswordPolicy::blacklist_names`].
+    /// The first policy that is not met. A blacklist that is not there refuses everything: see
+    /// [`PasswordPolicy::blacklist_names`] for what to tell whom before.
     pub fn check(
         &self,
         password: &str,
@@ -234,6 +234,9 @@ impl Rule {
                 ensure(pattern.is_match(password).unwrap_or(false), || {
                     error("invalidPasswordRegexPatternMessage", written)
                 })
+            }
+            Self::PasswordBlacklist(name) if !blacklists.knows(name) => {
+                Err(plain("invalidPasswordGenericMessage"))
             }
             Self::PasswordBlacklist(name) => ensure(!blacklists.contains(name, password), || {
                 plain("invalidPasswordBlacklistedMessage")

@@ -95,7 +95,11 @@ impl LoginSettings {
         Self {
             email_as_username: realm.registration_email_as_username == Some(true),
             edit_username: realm.edit_username_allowed == Some(true),
-            update_email_action: false,
+            update_email_action: realm
+                .required_actions
+                .iter()
+                .flatten()
+                .any(|a| a.alias.as_deref() == Some("UPDATE_EMAIL") && a.enabled == Some(true)),
         }
     }
 }

@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use realmkeep_authn::authenticators::registration_form::CaptchaPart;
-use realmkeep_authn::flow::{Choice, ConfigTotp, Login, Page, Shown};
+use realmkeep_authn::flow::{Binding, Choice, ConfigTotp, Login, Page, Shown};
 use realmkeep_authn::login_state::{BROWSER_COOKIE, LoginState, new_form};
 use realmkeep_pages::page::{self as pages, AnyPage, FieldErrors};
 use realmkeep_pages::{BackLink, Message, Notice, UsernameLabel};
@@ -50,6 +50,7 @@ pub(super) fn page(
         None => "authenticate",
     };
     let action = url(context, name, &keys);
+    let restart = url(context, "restart", &keys);
     let user = login.facts.subject.as_ref().map(|subject| &subject.user);
     let proven = !login.progress.proven.is_empty() || login.progress.session.is_some();
     // Whose language it is, is told only to who has proven to be that user.
@@ -59,8 +60,9 @@ pub(super) fn page(
     frame.attempted_username = attempted.as_deref();
     frame.try_another_way = asked.another_way;
     frame.app_initiated = asked.action == Some(true);
-    frame.links.restart = Some(url(context, "restart", &keys));
-    frame.links.login = Some(url(context, "restart", &keys));
+    frame.signed_in_elsewhere = goes_on_elsewhere(login, state, &asked).then_some(&*restart);
+    frame.links.restart = Some(restart.clone());
+    frame.links.login = Some(restart.clone());
     let settings = &realm.settings;
     let asks_who = matches!(asked.page, Page::UsernamePassword(_) | Page::Username(_));
     if asks_who && settings.registration_allowed == Some(true) {
@@ -89,6 +91,19 @@ pub(super) fn page(
         );
     }
     Ok(response)
+}
+
+/// Whether a session that another tab has begun would do for this login: nothing was proven yet, and
+/// no proof is wanted in any case.
+fn goes_on_elsewhere(login: &Login<'_>, state: &LoginState, asked: &Asked) -> bool {
+    let request = &state.request;
+    state.binding == Binding::Browser
+        && asked.action.is_none()
+        && login.progress.proven.is_empty()
+        && login.facts.browser.session.is_none()
+        && !request.prompt.login
+        && !request.prompt.select_account
+        && request.acr_values.is_empty()
 }
 
 /// The login ended without success, and no application is told.

@@ -4,7 +4,7 @@ use realmkeep_authn::mail;
 use reqwest::StatusCode;
 
 use crate::browser::{Browser, server};
-use crate::support::Server;
+use crate::support::{Server, SetUp};
 use crate::tools::{PASSWORD, asks, done, open, send, sessions, user_id};
 use crate::{follow, mail_server};
 
@@ -20,7 +20,7 @@ async fn verified(server: &Server) -> Option<bool> {
     user.unwrap().email_verified
 }
 
-/// spec: ENDUI-09, EMAIL-01
+/// spec: RA-05, ENDUI-09, EMAIL-01
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_is_confirmed_before_the_first_login() {
     let server = server().await;
@@ -83,10 +83,15 @@ async fn email(server: &Server) -> String {
     user.unwrap().email.unwrap()
 }
 
-/// spec: UPEM-01, UPEM-02, UPEM-04, ENDUI-12
+/// Nobody is asked for it before the realm switches it on.
+///
+/// spec: RA-12, UPEM-01, UPEM-02, UPEM-04, UPEM-05, ENDUI-12
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_changes_at_once_where_addresses_are_not_verified() {
     let server = server().await;
+    let action = [("kc_action", "UPDATE_EMAIL")];
+    let passed = Browser::default().login(&server, &action).await;
+    assert_ne!(passed.answer().get("kc_action_status").unwrap(), "success");
     enable_update_email(&server).await;
     server
         .add_user(
@@ -154,6 +159,9 @@ async fn an_address_changes_by_its_link_where_addresses_are_verified() {
     assert_eq!(used.status, StatusCode::BAD_REQUEST);
 }
 
+/// What an administrator asks for by mail leads to the page of the action.
+///
+/// spec: CRED-10
 #[tokio::test(flavor = "multi_thread")]
 async fn actions_that_an_administrator_asks_for_are_done_without_signing_in() {
     let server = server().await;
@@ -216,4 +224,63 @@ async fn actions_that_an_administrator_asks_for_are_done_without_signing_in() {
         )
         .await,
     );
+}
+
+/// The link is good for the time that was given with it, or for the realm's.
+///
+/// spec: CRED-11
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_of_an_administrator_is_good_for_its_time() {
+    let server = server().await;
+    let smtp = mail_server(&server).await;
+    server
+        .change_realm(|realm| realm.action_token_generated_by_admin_lifespan = Some(500))
+        .await;
+    let realm = server.realm().await;
+    let id = user_id(&server, "alice").await;
+    let store = &server.services.store;
+    let user = store.find_user(&realm.id, &id).await.unwrap().unwrap();
+    for (given, good, late) in [(Some(100), 99, 2), (None, 499, 2)] {
+        let actions = ["CONFIGURE_TOTP".to_owned()];
+        let (services, app) = (&server.services, Some("app"));
+        mail::execute_actions_email(services, &realm, &user, &actions, app, None, given)
+            .await
+            .unwrap();
+        let mail = smtp.next().await.unwrap();
+        server.services.clock.advance(good);
+        asks(&follow(&server, &Browser::default(), &mail).await, "totp");
+        server.services.clock.advance(late);
+        let expired = follow(&server, &Browser::default(), &mail).await;
+        assert_eq!(expired.status, StatusCode::BAD_REQUEST);
+        assert!(expired.text.contains("expired"), "{}", expired.text);
+    }
+}
+
+/// The realm's e-mail theme makes its mails.
+///
+/// spec: THEME-05
+#[tokio::test(flavor = "multi_thread")]
+async fn mails_are_of_the_realms_theme() {
+    let themes = tempfile::tempdir().unwrap();
+    let login = themes.path().join("ours/login");
+    std::fs::create_dir_all(&login).unwrap();
+    std::fs::write(login.join("theme.properties"), "").unwrap();
+    let template = "<p id=\"from-the-theme\">{{ 1 + 1 }}</p>";
+    std::fs::write(login.join("mail.html"), template).unwrap();
+    let set_up = SetUp {
+        pages: realmkeep_pages::Pages::with_themes("", Some(themes.path())).unwrap(),
+        ..SetUp::default()
+    };
+    let server = Server::start_set_up(set_up, |realm| {
+        realm.verify_email = Some(true);
+        realm.email_theme = Some("ours".to_owned());
+    })
+    .await;
+    crate::browser::fill(&server).await;
+    let smtp = mail_server(&server).await;
+    let browser = Browser::default();
+    let page = open(&server, &browser, &[]).await;
+    send(&server, &browser, &page, &PASSWORD).await;
+    let mail = smtp.next().await.unwrap();
+    assert!(mail.data.contains("from-the-theme"), "{}", mail.data);
 }

@@ -9,6 +9,7 @@
 #[path = "../authorize/browser.rs"]
 #[allow(dead_code)]
 mod browser;
+mod captcha;
 mod e_mail;
 mod languages;
 mod registration;

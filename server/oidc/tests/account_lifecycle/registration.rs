@@ -1,6 +1,7 @@
 //! Making an account at the login page.
 
-use realmkeep_representations::{GroupRepresentation, UserRepresentation};
+use realmkeep_model::user_profile::{CONFIG_KEY, PROVIDER_ID, PROVIDER_TYPE, UserProfile};
+use realmkeep_representations::{ComponentRepresentation, GroupRepresentation, UserRepresentation};
 use realmkeep_store::{Batch, Touch};
 use reqwest::StatusCode;
 use serde_json::json;
@@ -326,4 +327,54 @@ async fn a_registration_without_the_proof_of_being_human_is_refused() {
         seen.text
     );
     assert!(user(&server, "bob").await.is_none());
+}
+
+/// Custom fields are asked for and kept. A text stands above a field and one below, which the realm
+/// gives as it is or by the key of a message; none of it becomes markup.
+///
+/// spec: UPANN-03, UPANN-04, PRIV-02
+#[tokio::test(flavor = "multi_thread")]
+async fn custom_fields_have_texts_above_and_below() {
+    let server = server().await;
+    allow(&server).await;
+    let mut config = serde_json::to_value(UserProfile::default_config()).unwrap();
+    config["attributes"].as_array_mut().unwrap().push(json!({
+        "name": "birthday", "displayName": "Your birthday",
+        "permissions": {"view": ["admin", "user"], "edit": ["admin", "user"]},
+        "annotations": {
+            "inputHelperTextBefore": "${before-birthday}",
+            "inputHelperTextAfter": "As <b>day</b> and month",
+        },
+    }));
+    let realm = server.realm().await;
+    let component: ComponentRepresentation = serde_json::from_value(json!({
+        "id": "the-profile", "name": PROVIDER_ID, "providerId": PROVIDER_ID,
+        "providerType": PROVIDER_TYPE, "parentId": realm.id,
+        "config": {CONFIG_KEY: [config.to_string()]},
+    }))
+    .unwrap();
+    let mut batch = Batch::new();
+    batch.push(server.services.store.insert(&realm.id, &component).unwrap());
+    batch.touch(Touch::Realm(realm.id.clone()));
+    server.services.store.commit(batch).await.unwrap();
+    server
+        .change_realm(|realm| {
+            let own = [("before-birthday".to_owned(), "Only if you like".to_owned())];
+            realm.localization_texts = Some([("en".to_owned(), own.into())].into());
+        })
+        .await;
+    let browser = Browser::default();
+    let page = form(&server, &browser).await;
+    let at = |text: &str| {
+        page.text
+            .find(text)
+            .unwrap_or_else(|| panic!("{text}: {}", page.text))
+    };
+    let field = at("name=\"birthday\"");
+    assert!(at("Your birthday") < field);
+    assert!(at("Only if you like") < field);
+    assert!(at("As &lt;b&gt;day&lt;/b&gt; and month") > field);
+    done(&send(&server, &browser, &page, &with(&[("birthday", "29.2.")])).await);
+    let attributes = user(&server, "bob").await.unwrap().attributes.unwrap();
+    assert_eq!(attributes["birthday"], ["29.2."]);
 }

@@ -197,3 +197,34 @@ async fn an_application_may_lead_to_the_reset_and_the_realm_may_forbid_it() {
         "{page:?}"
     );
 }
+
+/// The link of a mail is no way around a lockout: nothing changes and nobody signs in while it lasts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_does_not_pass_a_lockout() {
+    let server = server().await;
+    allow(&server).await;
+    server
+        .change_realm(|realm| {
+            realm.brute_force_protected = Some(true);
+            realm.failure_factor = Some(2);
+            realm.wait_increment_seconds = Some(60);
+        })
+        .await;
+    let smtp = mail_server(&server).await;
+    ask(&server, &Browser::default(), "alice").await;
+    let mail = smtp.next().await.unwrap();
+    for _ in 0..2 {
+        let browser = Browser::default();
+        let page = open(&server, &browser, &[]).await;
+        let wrong = [("username", "alice"), ("password", "wrong")];
+        asks(&send(&server, &browser, &page, &wrong).await, "password");
+    }
+    let browser = Browser::default();
+    let locked = follow(&server, &browser, &mail).await;
+    assert_eq!(locked.status, StatusCode::FORBIDDEN, "{}", locked.text);
+    assert!(locked.text.contains("locked for now"), "{}", locked.text);
+    server.services.clock.advance(61);
+    let page = follow(&server, &browser, &mail).await;
+    asks(&page, "password-new");
+    done(&send(&server, &browser, &page, &NEW).await);
+}

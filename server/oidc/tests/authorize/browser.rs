@@ -16,11 +16,17 @@ pub const SECRET: &str = "a-secret-of-more-than-thirty-two-bytes";
 /// A server with the user `alice` (password `pw`) and the client `app`, which may use all flows.
 pub async fn server() -> Server {
     let server = Server::start().await;
-    add_app(&server, "app", json!({})).await;
+    fill(&server).await;
+    server
+}
+
+/// Adds what [`server`] has.
+#[allow(dead_code)]
+pub async fn fill(server: &Server) {
+    add_app(server, "app", json!({})).await;
     server
         .add_user("alice", "pw", json!({"email": "alice@example.test"}))
         .await;
-    server
 }
 
 /// Adds a confidential client that may use all flows, with what `given` says.
@@ -99,6 +105,14 @@ pub struct Seen {
 }
 
 impl Browser {
+    /// As the header has them.
+    #[allow(dead_code)]
+    pub fn cookies(&self) -> String {
+        let jar = self.cookies.lock().unwrap();
+        let cookies: Vec<String> = jar.iter().map(|(n, v)| format!("{n}={v}")).collect();
+        cookies.join("; ")
+    }
+
     /// Takes the other's cookies.
     #[allow(dead_code)]
     pub fn copy_from(&self, other: &Self) {
@@ -113,14 +127,10 @@ impl Browser {
         url: &str,
         form: Option<&[(&str, &str)]>,
     ) -> Seen {
-        let cookies: Vec<String> = {
-            let jar = self.cookies.lock().unwrap();
-            jar.iter().map(|(n, v)| format!("{n}={v}")).collect()
-        };
         let mut request = server
             .http
             .request(method, url)
-            .header(COOKIE, cookies.join("; "));
+            .header(COOKIE, self.cookies());
         if let Some(form) = form {
             request = request.form(form);
         }
@@ -192,6 +202,16 @@ impl Seen {
             .nth(1)?;
         let value = after.split('"').next().unwrap();
         Some(value.replace("&amp;", "&"))
+    }
+
+    /// The parameters of the answer to the application; None when there is none.
+    #[allow(dead_code)]
+    pub fn answer_or_none(&self) -> Option<BTreeMap<String, String>> {
+        let location = self.location.as_ref()?;
+        location
+            .as_str()
+            .starts_with(CALLBACK)
+            .then(|| self.answer())
     }
 
     /// The parameters of the answer, from wherever the application finds them.

@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::browser::{Browser, add_app, authorize, server};
-use crate::support::Server;
+use crate::support::{Server, SetUp};
 use crate::tools::{
     OTP_SECRET, PASSWORD, add, add_otp, asks, bind, code_of, configured, done, execution, flow,
     id_token, open, send,
@@ -503,4 +503,187 @@ async fn the_direct_grant_runs_its_flow() {
         .change_realm(|realm| realm.direct_grant_flow = Some("own".to_owned()))
         .await;
     direct_grant(&server, &[PASSWORD[0]]).await.granted();
+}
+
+/// Access is allowed and denied by steps that ask nobody; what is said is the configured text, the
+/// text that the realm or the theme has under the configured key, or the usual one.
+///
+/// spec: ACC-01, ACC-02, ACC-03, ACC-04, ACC-05
+#[tokio::test(flavor = "multi_thread")]
+async fn access_is_allowed_and_denied_by_a_role() {
+    let themes = tempfile::tempdir().unwrap();
+    let messages = themes.path().join("ours/login/messages");
+    std::fs::create_dir_all(&messages).unwrap();
+    let of_theme = "deny-role1=You lack the role one.\n";
+    std::fs::write(messages.join("messages_en.properties"), of_theme).unwrap();
+    std::fs::write(themes.path().join("ours/login/theme.properties"), "").unwrap();
+    let set_up = SetUp {
+        pages: realmkeep_pages::Pages::with_themes("", Some(themes.path())).unwrap(),
+        ..SetUp::default()
+    };
+    let server = Server::start_set_up(set_up, |realm| {
+        realm.login_theme = Some("ours".to_owned());
+    })
+    .await;
+    crate::browser::fill(&server).await;
+    let about = |id| {
+        realmkeep_authn::flow::registry::authenticator(id)
+            .unwrap()
+            .about()
+    };
+    assert!(about("allow-access-authenticator").properties.is_empty());
+    let deny = about("deny-access-authenticator");
+    assert_eq!(deny.properties[0].name, "denyErrorMessage");
+
+    let own = flow(
+        "own",
+        vec![
+            execution("auth-username-password-form", "REQUIRED"),
+            execution("flow:denied", "CONDITIONAL"),
+        ],
+    );
+    let denied = flow(
+        "denied",
+        vec![
+            configured("conditional-user-role", "REQUIRED", "without role1"),
+            configured("deny-access-authenticator", "REQUIRED", "message"),
+        ],
+    );
+    let without = [("condUserRole", "role1"), ("negate", "true")];
+    let configs: [(&str, &[(&str, &str)]); 2] = [
+        ("without role1", &without),
+        ("message", &[("denyErrorMessage", "deny-role1")]),
+    ];
+    bind(&server, vec![own, denied], &configs).await;
+    let refused = async || {
+        let browser = Browser::default();
+        let page = open(&server, &browser, &[]).await;
+        let seen = send(&server, &browser, &page, &PASSWORD).await;
+        assert_eq!(seen.status, StatusCode::FORBIDDEN);
+        seen.text
+    };
+    let shown = refused().await;
+    assert!(shown.contains("You lack the role one."), "{shown}");
+    let say = async |message: &str| {
+        let change = |realm: &mut realmkeep_representations::RealmRepresentation| {
+            let mut all = realm.authenticator_config.iter_mut().flatten();
+            let config = all.find(|c| c.alias.as_deref() == Some("message")).unwrap();
+            let value = ("denyErrorMessage".to_owned(), message.to_owned());
+            config.config = Some([value].into());
+        };
+        server.change_realm(change).await;
+    };
+    say("Ask <b>Bob</b>.").await;
+    let shown = refused().await;
+    assert!(shown.contains("Ask &lt;b&gt;Bob&lt;/b&gt;."), "{shown}");
+    say("").await;
+    let usual = refused().await;
+    say("my-property-deny").await;
+    server
+        .change_realm(|realm| {
+            let own = [(
+                "my-property-deny".to_owned(),
+                "As the realm says.".to_owned(),
+            )];
+            realm.localization_texts = Some([("en".to_owned(), own.into())].into());
+        })
+        .await;
+    let shown = refused().await;
+    assert!(shown.contains("As the realm says."), "{shown}");
+    assert!(!usual.contains("As the realm says.") && usual.contains("kc-error-message"));
+    assert!(
+        !usual.contains("access-denied"),
+        "a text, not its key: {usual}"
+    );
+
+    // Who has the role comes in; who meets an allowing step does too.
+    let allowed = flow(
+        "denied",
+        vec![
+            configured("conditional-user-role", "REQUIRED", "without role1"),
+            execution("allow-access-authenticator", "REQUIRED"),
+        ],
+    );
+    add(&server, vec![allowed], &[]).await;
+    let browser = Browser::default();
+    let page = open(&server, &browser, &[]).await;
+    done(&send(&server, &browser, &page, &PASSWORD).await);
+}
+
+/// Levels are to stand lowest first: where the second comes first, it is asked for at every first
+/// login.
+///
+/// spec: LOA-16
+#[tokio::test(flavor = "multi_thread")]
+async fn a_level_that_stands_first_is_always_asked_for() {
+    let server = server().await;
+    add_otp(&server, "alice", "phone").await;
+    let condition = "conditional-level-of-authentication";
+    let level = |alias: &str, config: &str, step: &str| {
+        let steps = vec![
+            configured(condition, "REQUIRED", config),
+            execution(step, "REQUIRED"),
+        ];
+        flow(alias, steps)
+    };
+    let own = |levels: [&str; 2]| {
+        let mut executions = vec![execution("auth-username-form", "REQUIRED")];
+        for level in levels {
+            executions.push(execution(&format!("flow:{level}"), "CONDITIONAL"));
+        }
+        flow("own", executions)
+    };
+    let configs: [(&str, &[(&str, &str)]); 2] = [
+        ("level one", &[("loa-condition-level", "1")]),
+        ("level two", &[("loa-condition-level", "2")]),
+    ];
+    let flows = vec![
+        own(["one", "two"]),
+        level("one", "level one", "auth-password-form"),
+        level("two", "level two", "auth-otp-form"),
+    ];
+    bind(&server, flows, &configs).await;
+    let second_page = async || {
+        let browser = Browser::default();
+        let page = open(&server, &browser, &[]).await;
+        send(&server, &browser, &page, &[("username", "alice")]).await
+    };
+    asks(&second_page().await, "password");
+    add(&server, vec![own(["two", "one"])], &[]).await;
+    asks(&second_page().await, "otp");
+}
+
+/// With the box ticked the login outlives the browser's window, without it it does not; the box is
+/// there where the realm offers it.
+///
+/// spec: LOGIN-07, LOGIN-08, LOGIN-09
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_is_remembered_where_it_is_wished() {
+    let server = server().await;
+    let sign_in = async |more: &[(&str, &str)]| {
+        let browser = Browser::default();
+        let page = open(&server, &browser, &[]).await;
+        let mut form = PASSWORD.to_vec();
+        form.extend_from_slice(more);
+        let cookies = browser.cookies();
+        let request = server
+            .http
+            .post(page.action(&server))
+            .header("cookie", cookies);
+        let answer = request.form(&form).send().await.unwrap();
+        let set = answer.headers().get_all("set-cookie").iter();
+        let set: Vec<&str> = set.map(|c| c.to_str().unwrap()).collect();
+        let identity = set.iter().find(|c| c.starts_with("KEYCLOAK_IDENTITY="));
+        (page.text, identity.unwrap().contains("Max-Age="))
+    };
+    let (page, lasting) = sign_in(&[("rememberMe", "on")]).await;
+    assert!(!page.contains("name=\"rememberMe\""));
+    assert!(!lasting, "the realm does not offer it");
+    server
+        .change_realm(|realm| realm.remember_me = Some(true))
+        .await;
+    let (page, lasting) = sign_in(&[]).await;
+    assert!(page.contains("name=\"rememberMe\""), "{page}");
+    assert!(!lasting);
+    assert!(sign_in(&[("rememberMe", "on")]).await.1);
 }

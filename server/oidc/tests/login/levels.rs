@@ -277,3 +277,55 @@ async fn levels_are_shared_by_clients_and_flows() {
         ["password", "otp"]
     );
 }
+
+/// A credential is added or removed at the level that it is proven at, by who has a credential of
+/// that level: one code before another app is set up, or one is deleted. Who has none sets up the
+/// first one after the password, and a new password needs no code. Whether an action was done is for
+/// the application to look at: a request without it is a usual login.
+///
+/// spec: AIA-05, AIA-11, AIA-12
+#[tokio::test(flavor = "multi_thread")]
+async fn an_action_needs_the_level_of_its_credential() {
+    let server = stepped("36000", "0").await;
+    server.add_user("bob", "pw", json!({})).await;
+    let otp = crate::tools::credentials(&server, "alice").await;
+    let otp = otp.iter().find(|c| c.r#type.as_deref() == Some("otp"));
+    let delete = format!("delete_credential:{}", otp.unwrap().id.clone().unwrap());
+    for (action, then) in [("CONFIGURE_TOTP", "totp"), (delete.as_str(), "accept")] {
+        let action = [("kc_action", action)];
+        let browser = Browser::default();
+        assert_eq!(pass(&server, &browser, &[]).await.0, ["password"]);
+        for browser in [browser, Browser::default()] {
+            let mut page = open(&server, &browser, &action).await;
+            if page.text.contains("name=\"password\"") {
+                page = send(&server, &browser, &page, &PASSWORD).await;
+            }
+            asks(&page, "otp");
+            let wrong = send(&server, &browser, &page, &[("otp", "000000")]).await;
+            asks(&wrong, "otp");
+            server.services.clock.advance(60);
+            let code = code_of(&server, OTP_SECRET, 0).await;
+            let page = send(&server, &browser, &wrong, &[("otp", &code)]).await;
+            asks(&page, then);
+        }
+    }
+    let browser = Browser::default();
+    let page = open(&server, &browser, &[("kc_action", "UPDATE_PASSWORD")]).await;
+    let page = send(&server, &browser, &page, &PASSWORD).await;
+    asks(&page, "password-new");
+    let (asked, seen) = pass(&server, &browser, &[]).await;
+    assert_eq!(asked, ["password"]);
+    assert!(!seen.answer().contains_key("kc_action_status"));
+    assert_eq!(id_token(&server, &seen).await["acr"], "silver");
+
+    let browser = Browser::default();
+    let page = open(&server, &browser, &[("kc_action", "CONFIGURE_TOTP")]).await;
+    let bob = [("username", "bob"), ("password", "pw")];
+    let page = send(&server, &browser, &page, &bob).await;
+    asks(&page, "totp");
+    let secret = crate::tools::shown_secret(&page);
+    let code = code_of(&server, &secret, 0).await;
+    let seen = send(&server, &browser, &page, &[("totp", &code)]).await;
+    assert_eq!(seen.answer()["kc_action_status"], "success");
+    assert_eq!(id_token(&server, &seen).await["acr"], "silver");
+}

@@ -13,6 +13,7 @@ mod brute_force;
 mod flows;
 mod levels;
 mod otp;
+mod passwords;
 mod recovery_codes;
 mod replays;
 mod required_actions;
@@ -20,3 +21,4 @@ mod session_limits;
 #[path = "../support/mod.rs"]
 mod support;
 mod tools;
+mod walk;

@@ -131,7 +131,7 @@ async fn counters_only_rise() {
     }
 }
 
-/// spec: OTP-02, OTP-05, OTP-06, OTP-08, RA-04, FLOW-31, FLOW-35
+/// spec: OTP-01, OTP-02, OTP-05, OTP-06, OTP-08, RA-04, FLOW-31, FLOW-35, ENDUI-08
 #[tokio::test(flavor = "multi_thread")]
 async fn a_required_app_is_set_up_on_the_way() {
     let server = server().await;
@@ -208,7 +208,10 @@ async fn setting_up_is_no_proof() {
     assert!(!seen.text.contains("totp"));
 }
 
-/// With two apps one is chosen, and only its codes count.
+/// With two apps one is chosen by its label, and only its codes count; the one that stands first is
+/// offered first.
+///
+/// spec: ENDUI-15
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_several_apps_is_chosen() {
     let server = server().await;
@@ -231,6 +234,27 @@ async fn one_of_several_apps_is_chosen() {
         page.text.matches("name=\"selectedCredentialId\"").count(),
         2
     );
+    let labels = |page: &crate::browser::Seen| {
+        let at = |label: &str| page.text.find(&format!("{label}</")).expect(&page.text);
+        (at("first"), at("second"))
+    };
+    let (first, second) = labels(&page);
+    assert!(first < second);
+    // An administrator or the user puts the other one first.
+    let realm = server.realm().await;
+    let store = &server.services.store;
+    let id = crate::tools::user_id(&server, "alice").await;
+    let mut batch = realmkeep_store::Batch::new();
+    for mut credential in credentials(&server, "alice").await {
+        let is_second = credential.id.as_deref() == Some("second-id");
+        credential.priority = Some(if is_second { 5 } else { 20 });
+        batch.push(store.update_credential(&id, &credential).unwrap());
+    }
+    batch.touch(realmkeep_store::Touch::User(realm.id.clone(), id));
+    store.commit(batch).await.unwrap();
+    let reordered = second_page(&server, &Browser::default()).await;
+    let (first, second) = labels(&reordered);
+    assert!(second < first);
     let code = code_of(&server, OTP_SECRET, 0).await;
     let crossed = [
         ("otp", code.as_str()),
@@ -244,4 +268,64 @@ async fn one_of_several_apps_is_chosen() {
         ("selectedCredentialId", "second-id"),
     ];
     done(&send(&server, &browser, &page, &form).await);
+}
+
+/// An app that an administrator has removed: where the flow asks only those for a code who have an
+/// app, its owner signs in and sets a new one up when they like; where the flow requires one, at the
+/// next login.
+///
+/// spec: CRED-12, CRED-13
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_app_is_set_up_anew() {
+    let server = server().await;
+    let otp = add_otp(&server, "alice", "lost").await;
+    asks(&second_page(&server, &Browser::default()).await, "otp");
+    let id = crate::tools::user_id(&server, "alice").await;
+    let mut batch = realmkeep_store::Batch::new();
+    batch.push(realmkeep_store::Store::delete_credential(&id, &otp));
+    server.services.store.commit(batch).await.unwrap();
+    let browser = Browser::default();
+    done(&second_page(&server, &browser).await);
+    let page = open(&server, &browser, &[("kc_action", "CONFIGURE_TOTP")]).await;
+    asks(&page, "totp");
+    let own = flow(
+        "own",
+        vec![
+            execution("auth-username-password-form", "REQUIRED"),
+            execution("auth-otp-form", "REQUIRED"),
+        ],
+    );
+    bind(&server, vec![own], &[]).await;
+    let browser = Browser::default();
+    let page = second_page(&server, &browser).await;
+    asks(&page, "totp");
+    let code = code_of(&server, &shown_secret(&page), 0).await;
+    done(&send(&server, &browser, &page, &[("totp", &code)]).await);
+    assert_eq!(credentials(&server, "alice").await.len(), 2);
+}
+
+/// Passwords and secrets of apps lie in the database as hashes and sealed, not as they are.
+///
+/// spec: PRIV-03
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_holds_no_credential_in_clear() {
+    const CANARY: &str = "canary-password-4711";
+    let server = server().await;
+    add_otp(&server, "alice", "the label of the app").await;
+    server
+        .add_user("carol", CANARY, serde_json::json!({}))
+        .await;
+    let file = server.database();
+    let mut all = std::fs::read(&file).unwrap();
+    for more in ["-wal", "-journal"] {
+        let mut name = file.clone().into_os_string();
+        name.push(more);
+        all.extend(std::fs::read(name).unwrap_or_default());
+    }
+    let holds = |text: &str| all.windows(text.len()).any(|part| part == text.as_bytes());
+    assert!(
+        holds("the label of the app"),
+        "it is this file that is looked at"
+    );
+    assert!(!holds(OTP_SECRET) && !holds(CANARY));
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reqwest::StatusCode;
 use url::Url;
 
-use crate::browser::{Browser, server};
+use crate::browser::{Browser, authorize, server};
 use crate::support::Server;
 use crate::tools::{
     OTP_SECRET, PASSWORD, add_otp, asks, bind, code_of, done, execution, flow, open, send, sessions,
@@ -219,4 +219,43 @@ async fn tabs_do_not_mix() {
     let seen = send(&server, &browser, &one, &[("otp", &code)]).await;
     assert_eq!(seen.answer()["state"], "one");
     done(&seen);
+}
+
+/// A tab that waits at a login begins anew by itself once another tab has signed in, and is answered
+/// by that session; not where a proof is wanted in any case.
+///
+/// spec: ASES-04, ASES-05
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_tabs_follow_the_one_that_signs_in() {
+    let server = server().await;
+    let browser = Browser::default();
+    let waiting = open(&server, &browser, &[("state", "waiting")]).await;
+    assert!(waiting.text.contains("/tabs.js\""), "{}", waiting.text);
+    let again = waiting
+        .text
+        .split("data-signed-in-elsewhere=\"")
+        .nth(1)
+        .unwrap();
+    let again = again.split('"').next().unwrap().replace("&amp;", "&");
+    let again = Url::parse(&server.base).unwrap().join(&again).unwrap();
+    let early = browser.get(&server, again.as_str()).await;
+    asks(&early, "password");
+    let other = open(&server, &browser, &[("state", "other")]).await;
+    done(&send(&server, &browser, &other, &PASSWORD).await);
+    let seen = browser.get(&server, again.as_str()).await;
+    assert_eq!(seen.answer()["state"], "waiting");
+    done(&seen);
+    for wanted in [
+        [("prompt", "login")],
+        [("prompt", "select_account")],
+        [("acr_values", "2")],
+    ] {
+        for browser in [&browser, &Browser::default()] {
+            let page = browser.get(&server, &authorize(&server, &wanted)).await;
+            assert!(
+                !page.text.contains("data-signed-in-elsewhere"),
+                "{wanted:?}"
+            );
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! What has to be done before a login ends, and what applications ask for.
 
+use realmkeep_representations::RealmRepresentation;
 use realmkeep_store::{Batch, Touch};
 use reqwest::StatusCode;
 use serde_json::json;
@@ -109,14 +110,14 @@ async fn the_password_policy_holds() {
 
 /// Several actions are done in the realm's order, one page each; none is skipped by another's form.
 ///
-/// spec: RA-08
+/// spec: RA-08, ENDUI-06
 #[tokio::test(flavor = "multi_thread")]
 async fn actions_come_in_order() {
     let server = server().await;
     server
         .change_realm(|realm| {
             for action in realm.required_actions.iter_mut().flatten() {
-                action.enabled = Some(true);
+                action.enabled = Some(action.alias.as_deref() != Some("VERIFY_PROFILE"));
             }
         })
         .await;
@@ -165,7 +166,7 @@ async fn terms_can_be_declined() {
     server
         .change_realm(|realm| {
             for action in realm.required_actions.iter_mut().flatten() {
-                action.enabled = Some(true);
+                action.enabled = Some(action.alias.as_deref() != Some("VERIFY_PROFILE"));
             }
         })
         .await;
@@ -188,7 +189,7 @@ async fn a_disabled_action_is_passed_over() {
     done(&seen);
 }
 
-/// spec: AIA-01, AIA-03, AIA-04, AIA-16
+/// spec: AIA-01, AIA-02, AIA-03, AIA-04, AIA-16
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_asks_for_an_action() {
     let server = server().await;
@@ -232,7 +233,7 @@ async fn an_old_session_is_proven_again_first() {
     server
         .change_realm(|realm| {
             for action in realm.required_actions.iter_mut().flatten() {
-                action.enabled = Some(true);
+                action.enabled = Some(action.alias.as_deref() != Some("VERIFY_PROFILE"));
             }
         })
         .await;
@@ -270,14 +271,20 @@ async fn an_old_session_is_proven_again_first() {
     );
 }
 
-/// spec: RA-11
+/// The realm has to offer it, the user to hold the role, and the password to be given anew; then the
+/// page asks once more, and nothing of the user is left.
+///
+/// spec: RA-11, DELACC-01, DELACC-02, DELACC-03, DELACC-04, DELACC-05, ENDUI-14
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_is_deleted_by_its_owner() {
     let server = server().await;
+    // Where the realm does not offer it, the request is passed over.
+    let (_, passed) = signed_in(&server, &[("kc_action", "delete_account")]).await;
+    assert_ne!(passed.answer().get("kc_action_status").unwrap(), "success");
     server
         .change_realm(|realm| {
             for action in realm.required_actions.iter_mut().flatten() {
-                action.enabled = Some(true);
+                action.enabled = Some(action.alias.as_deref() != Some("VERIFY_PROFILE"));
             }
         })
         .await;
@@ -311,9 +318,12 @@ async fn an_account_is_deleted_by_its_owner() {
     assert_eq!(seen.status, StatusCode::OK);
     assert!(seen.text.contains("deleted"));
     assert!(store.find_user(&realm.id, &id).await.unwrap().is_none());
+    assert!(store.credentials(&id).await.unwrap().is_empty());
+    let left = store.sessions_of_user(&realm.id, &id).await.unwrap();
+    assert!(left.is_empty());
 }
 
-/// spec: RA-10, AIA-13, AIA-14
+/// spec: RA-10, AIA-13, AIA-14, ENDUI-13
 #[tokio::test(flavor = "multi_thread")]
 async fn a_credential_is_deleted_by_its_owner() {
     let server = server().await;
@@ -381,6 +391,94 @@ async fn details_are_changed_by_the_profile() {
     assert!(user.required_actions.unwrap_or_default().is_empty());
 }
 
+/// A profile that lacks what the realm wants, or has what it does not accept any more, is completed
+/// before the login ends; once it is right nobody is asked, and nobody is where the action is off.
+///
+/// spec: RA-07, UPROF-56, UPROF-57, ENDUI-10
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_does_not_fit_is_completed() {
+    let server = server().await;
+    done(&signed_in(&server, &[]).await.1);
+    let switch = async |on: bool| {
+        let change = |realm: &mut RealmRepresentation| {
+            for action in realm.required_actions.iter_mut().flatten() {
+                if action.alias.as_deref() == Some("VERIFY_PROFILE") {
+                    action.enabled = Some(on);
+                }
+            }
+        };
+        server.change_realm(change).await;
+    };
+    switch(true).await;
+    let refused = direct_grant(&server, &PASSWORD).await;
+    refused.refused(400, "invalid_grant", "Account is not fully set up");
+    let (browser, page) = signed_in(&server, &[]).await;
+    asks(&page, "firstName");
+    assert!(!page.text.contains("cancel-aia"));
+    assert_eq!(sessions(&server, "alice").await, 0, "not before it is done");
+    let form = |last: &'static str| {
+        [
+            ("username", "alice"),
+            ("email", "alice@example.test"),
+            ("firstName", "Alice"),
+            ("lastName", last),
+        ]
+    };
+    let again = send(&server, &browser, &page, &form("")).await;
+    asks(&again, "lastName");
+    assert!(again.text.contains("This field is required."));
+    done(&send(&server, &browser, &again, &form("Smith")).await);
+    done(&signed_in(&server, &[]).await.1);
+    direct_grant(&server, &PASSWORD).await.granted();
+
+    // What was right may not be any more.
+    let id = user_id(&server, "alice").await;
+    server
+        .change_user(&id, |user| user.last_name = Some("<b>".to_owned()))
+        .await;
+    asks(&signed_in(&server, &[]).await.1, "lastName");
+    switch(false).await;
+    done(&signed_in(&server, &[]).await.1);
+}
+
+/// What UPDATE_PROFILE has asked for is not asked for again in the same login, and an address that
+/// it changed is verified in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_action_sees_what_the_one_before_changed() {
+    let server = server().await;
+    server
+        .change_realm(|realm| {
+            realm.verify_email = Some(true);
+            for action in realm.required_actions.iter_mut().flatten() {
+                if action.alias.as_deref() == Some("VERIFY_PROFILE") {
+                    action.enabled = Some(true);
+                }
+            }
+        })
+        .await;
+    let id = user_id(&server, "alice").await;
+    server
+        .change_user(&id, |user| user.email_verified = Some(true))
+        .await;
+    require(&server, &["UPDATE_PROFILE"]).await;
+    let (browser, page) = signed_in(&server, &[]).await;
+    asks(&page, "firstName");
+    let form = |email| {
+        [
+            ("username", "alice"),
+            ("email", email),
+            ("firstName", "Alice"),
+            ("lastName", "Smith"),
+        ]
+    };
+    done(&send(&server, &browser, &page, &form("alice@example.test")).await);
+    require(&server, &["UPDATE_PROFILE"]).await;
+    let (browser, page) = signed_in(&server, &[]).await;
+    let seen = send(&server, &browser, &page, &form("new@example.test")).await;
+    assert_eq!(seen.status, StatusCode::OK, "{seen:?}");
+    assert!(seen.text.contains("new@example.test"), "{}", seen.text);
+}
+
 /// The application may ask for a younger proof than the action does, and for one at once.
 ///
 /// spec: AIA-09, AIA-10
@@ -409,7 +507,7 @@ async fn an_application_asks_for_a_younger_proof() {
 
 /// The language chosen on a login page becomes the user's own.
 ///
-/// spec: RA-09
+/// spec: RA-09, L10N-15
 #[tokio::test(flavor = "multi_thread")]
 async fn the_chosen_language_is_kept() {
     let server = server().await;

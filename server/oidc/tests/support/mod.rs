@@ -14,8 +14,9 @@ use std::sync::Arc;
 
 use realmkeep_authn::{BaseUrl, CookieSeal, RemoteKeyCache, Services};
 use realmkeep_events::Events;
-use realmkeep_keys::{Keys, MasterKey, PasswordHasher, generate_realm_keys};
+use realmkeep_keys::{Hashing, Keys, MasterKey, PasswordHasher, generate_realm_keys};
 use realmkeep_model::clock::Clock;
+use realmkeep_model::features::Features;
 use realmkeep_model::fresh;
 use realmkeep_pages::Pages;
 use realmkeep_representations::{
@@ -53,6 +54,28 @@ pub struct Server {
     task: tokio::task::JoinHandle<()>,
 }
 
+/// What a server may be started with besides its realm.
+pub struct SetUp {
+    pub outbound: OutboundConfig,
+    pub pages: Pages,
+    pub passwords: PasswordHasher,
+    pub features: Features,
+}
+
+impl Default for SetUp {
+    fn default() -> Self {
+        Self {
+            outbound: OutboundConfig {
+                allow_http_loopback: true,
+                ..OutboundConfig::default()
+            },
+            pages: Pages::new("").unwrap(),
+            passwords: PasswordHasher::new(),
+            features: "".parse().unwrap(),
+        }
+    }
+}
+
 /// An answer, read to its end.
 #[derive(Debug)]
 pub struct Answer {
@@ -69,12 +92,24 @@ impl Server {
 
     /// As [`Server::start`], with other settings of the realm.
     pub async fn start_with(change: impl FnOnce(&mut RealmRepresentation)) -> Self {
-        Self::start_featured("", change).await
+        Self::start_set_up(SetUp::default(), change).await
     }
 
     /// As [`Server::start_with`], with features switched on.
     pub async fn start_featured(
         features: &str,
+        change: impl FnOnce(&mut RealmRepresentation),
+    ) -> Self {
+        let set_up = SetUp {
+            features: features.parse().unwrap(),
+            ..SetUp::default()
+        };
+        Self::start_set_up(set_up, change).await
+    }
+
+    /// As [`Server::start_with`], for a server with something else of its own.
+    pub async fn start_set_up(
+        set_up: SetUp,
         change: impl FnOnce(&mut RealmRepresentation),
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -83,20 +118,16 @@ impl Server {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let clock = Clock::default();
-        let outbound = OutboundHttp::new(&OutboundConfig {
-            allow_http_loopback: true,
-            ..OutboundConfig::default()
-        })
-        .unwrap();
+        let outbound = OutboundHttp::new(&set_up.outbound).unwrap();
         let services = Arc::new(Services {
             keys: Keys::new(store.clone()),
-            passwords: PasswordHasher::new(),
+            passwords: set_up.passwords,
             events: Events::recording(Arc::default(), store.clone(), clock.clone()),
             base_url: BaseUrl::parse(&base).unwrap(),
             accounts: realmkeep_authn::accounts::Accounts::plain(outbound.clone()).unwrap(),
             remote_keys: RemoteKeyCache::new(outbound, None, clock.clone()),
-            pages: Pages::new("").unwrap(),
-            features: features.parse().unwrap(),
+            pages: set_up.pages,
+            features: set_up.features,
             bootstrap_trust: None,
             cookies: CookieSeal::new(&master).unwrap(),
             clock,
@@ -121,6 +152,12 @@ impl Server {
             task,
         };
         let mut realm = fresh::realm(REALM, &mut || Uuid::new_v4().to_string());
+        // Users of tests have no more of a profile than the test is about.
+        for action in realm.required_actions.iter_mut().flatten() {
+            if action.alias.as_deref() == Some("VERIFY_PROFILE") {
+                action.enabled = Some(false);
+            }
+        }
         change(&mut realm);
         server.add_realm(realm).await;
         server
@@ -325,7 +362,12 @@ impl Server {
             .unwrap()
             .extend(given.as_object().unwrap().clone());
         let user: UserRepresentation = serde_json::from_value(all).unwrap();
-        let stored = self.services.passwords.hash(password).await.unwrap();
+        let stored = self
+            .services
+            .passwords
+            .hash(password, Hashing::default())
+            .await;
+        let stored = stored.unwrap();
         let credential = CredentialRepresentation {
             id: Some(Uuid::new_v4().to_string()),
             r#type: Some("password".to_owned()),

@@ -62,6 +62,7 @@ pages! {
     webauthn_authenticate: WebauthnAuthenticate = "webauthn-authenticate", Webauthn;
     webauthn_error: WebauthnError = "webauthn-error";
     webauthn_register: WebauthnRegister = "webauthn-register", Webauthn;
+    welcome: Welcome = "welcome";
 }
 
 mod choices;
@@ -76,6 +77,7 @@ pub use profile_field::{ProfileField, ProfileFieldKind, ProfileGroup, ProfileOpt
 pub use register::Captcha;
 pub use select_authenticator::AuthenticatorChoice;
 pub use webauthn_authenticate::{AllowedKey, PasskeyRequest};
+pub use welcome::WelcomeStep;
 
 /// What is wrong with the fields of a form, by their names.
 pub type FieldErrors = BTreeMap<String, Message>;

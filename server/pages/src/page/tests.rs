@@ -293,6 +293,14 @@ fn all() -> Vec<AnyPage> {
             logout_sessions: Some(true),
         }
         .into(),
+        Welcome {
+            step: WelcomeStep::Form,
+            username: hostile(),
+            state_checker: hostile(),
+            admin_console: Some(hostile()),
+            errors: keyed(["username", "password", "passwordConfirmation"]),
+        }
+        .into(),
     ]
 }
 
@@ -323,6 +331,7 @@ fn frame() -> Frame<'static> {
         notice: Some(Notice::error(Message::new("emailUpdated").with(HOSTILE))),
         attempted_username: Some(HOSTILE),
         try_another_way: true,
+        signed_in_elsewhere: Some(HOSTILE),
         app_initiated: true,
     }
 }
@@ -523,6 +532,10 @@ fn the_captcha_is_let_in_only_on_its_page() {
         html.text
             .contains("data-sitekey=\"site\" data-action=\"register\"")
     );
+    // Google's script calls ours when it has the answer.
+    assert!(html.text.contains("data-callback=\"sendWithRecaptcha\""));
+    let own = html.text.find("/recaptcha.js\"").expect(&html.text);
+    assert!(own < html.text.find("/recaptcha/api.js\"").unwrap());
     let policy = html.policy.header(None);
     assert!(
         policy.contains("script-src https://www.recaptcha.net 'self';"),

@@ -1,10 +1,13 @@
 //! Password hashes, in the form a realm export has them, computed by a bounded pool.
 
+mod hashing;
+
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use argon2::{Algorithm, Argon2, Block, Params, Version};
+use argon2::{Argon2, Block, Params};
 use aws_lc_rs::pbkdf2;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,19 +17,12 @@ use subtle::ConstantTimeEq;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
-/// Parameters of new hashes: KiB, passes, lanes, bytes.
-const MEMORY: u32 = 7168;
-const ITERATIONS: u32 = 5;
-const PARALLELISM: u32 = 1;
-const HASH_LENGTH: usize = 32;
+use hashing::{Argon2Settings, MEMORY, checked_iterations};
+pub use hashing::{HashAlgorithm, Hashing};
+
 const SALT_LENGTH: usize = 16;
 /// Hashes that may wait for a free worker, per worker; more are refused.
 const QUEUE_PER_WORKER: usize = 64;
-/// What an imported hash may ask for.
-const MEMORY_LIMIT: u32 = 256 * 1024;
-const ITERATIONS_LIMIT: u32 = 100;
-const PARALLELISM_LIMIT: u32 = 16;
-const PBKDF2_ITERATIONS_LIMIT: u32 = 10_000_000;
 /// Longer passwords are refused unhashed, bytes.
 const PASSWORD_LIMIT: usize = 4096;
 
@@ -42,6 +38,14 @@ pub enum PasswordError {
     TooLong,
     #[error("password hashing failed: {0}")]
     Failed(String),
+    #[error(
+        "hashIterations: {algorithm} takes 1 to {most} iterations, not {iterations}; set another number, or hashAlgorithm"
+    )]
+    Setting {
+        algorithm: &'static str,
+        iterations: u32,
+        most: u32,
+    },
 }
 
 /// The two JSON texts of a `password` credential.
@@ -68,6 +72,7 @@ struct Pool {
     workers: Arc<Semaphore>,
     waiting: AtomicUsize,
     queue: usize,
+    default: HashAlgorithm,
     /// Memory of finished hashes, for the next ones.
     memory: Mutex<Vec<Vec<Block>>>,
 }
@@ -93,48 +98,69 @@ struct SecretData {
 impl PasswordHasher {
     /// With as many workers as there are cores.
     pub fn new() -> Self {
-        let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        Self::with_limits(cores, cores.saturating_mul(QUEUE_PER_WORKER))
+        Self::with_default(HashAlgorithm::default(), None)
     }
 
-    /// `workers` hashes at once, `queue` waiting.
-    pub fn with_limits(workers: usize, queue: usize) -> Self {
+    /// `default` is for realms that do not say how to hash; `workers` is how many hashes are
+    /// computed at once, as many as there are cores where it is None.
+    pub fn with_default(default: HashAlgorithm, workers: Option<usize>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let workers = workers.unwrap_or(cores);
+        Self::with_limits(default, workers, workers.saturating_mul(QUEUE_PER_WORKER))
+    }
+
+    /// `workers` hashes at once (at least one), `queue` waiting.
+    pub fn with_limits(default: HashAlgorithm, workers: usize, queue: usize) -> Self {
         Self(Arc::new(Pool {
             workers: Arc::new(Semaphore::new(workers.max(1))),
             waiting: AtomicUsize::new(0),
             queue,
+            default,
             memory: Mutex::new(Vec::new()),
         }))
     }
 
-    /// Hashes a new password: Argon2id, 7 MiB, 5 passes.
+    /// What new passwords are hashed with where nobody says otherwise.
+    pub fn default_algorithm(&self) -> HashAlgorithm {
+        self.0.default
+    }
+
+    /// How passwords of a realm are hashed whose policy asks for these, if for any.
+    ///
+    /// # Errors
+    /// When there is no such algorithm, or not with so many iterations.
+    pub fn hashing(
+        &self,
+        algorithm: Option<&str>,
+        iterations: Option<u32>,
+    ) -> Result<Hashing, PasswordError> {
+        let algorithm = match algorithm {
+            None => self.0.default,
+            Some(name) => HashAlgorithm::named(name).ok_or_else(|| {
+                PasswordError::Failed(format!("there is no hashing algorithm {name:.40}"))
+            })?,
+        };
+        Hashing::new(algorithm, iterations)
+    }
+
+    /// Hashes a new password.
     ///
     /// # Errors
     /// When there is too much to do, or the password is too long.
-    pub async fn hash(&self, password: &str) -> Result<StoredPassword, PasswordError> {
+    pub async fn hash(
+        &self,
+        password: &str,
+        hashing: Hashing,
+    ) -> Result<StoredPassword, PasswordError> {
         let mut salt = [0; SALT_LENGTH];
         aws_lc_rs::rand::fill(&mut salt)
             .map_err(|_| PasswordError::Failed("no randomness".to_owned()))?;
         let pool = self.0.clone();
         let hash = self
             .run(password, move |password| {
-                let mut hash = Zeroizing::new(vec![0; HASH_LENGTH]);
-                pool.argon2(&Argon2Settings::default(), password, &salt, &mut hash)?;
-                Ok(hash)
+                pool.derive(hashing, password, &salt)
             })
             .await?;
-        let one = |value: &str| vec![value.to_owned()];
-        let data = CredentialData {
-            hash_iterations: ITERATIONS,
-            algorithm: "argon2".to_owned(),
-            additional_parameters: BTreeMap::from([
-                ("hashLength".to_owned(), one(&HASH_LENGTH.to_string())),
-                ("memory".to_owned(), one(&MEMORY.to_string())),
-                ("type".to_owned(), one("id")),
-                ("version".to_owned(), one("1.3")),
-                ("parallelism".to_owned(), one(&PARALLELISM.to_string())),
-            ]),
-        };
         let secret = SecretData {
             value: Zeroizing::new(STANDARD.encode(&*hash)),
             salt: STANDARD.encode(salt),
@@ -142,12 +168,13 @@ impl PasswordHasher {
         };
         let failed = |e: serde_json::Error| PasswordError::Failed(e.to_string());
         Ok(StoredPassword {
-            credential_data: serde_json::to_string(&data).map_err(failed)?,
+            credential_data: serde_json::to_string(&hashing.credential_data()).map_err(failed)?,
             secret_data: SecretString::new(serde_json::to_string(&secret).map_err(failed)?),
         })
     }
 
-    /// Compares in constant time. Knows `argon2`, `pbkdf2-sha512`, `pbkdf2-sha256` and `pbkdf2`.
+    /// Compares in constant time, with whatever algorithm the stored password has; `wanted` is what
+    /// it should have.
     ///
     /// # Errors
     /// When there is too much to do, or the stored password makes no sense.
@@ -155,6 +182,7 @@ impl PasswordHasher {
         &self,
         password: &str,
         stored: &StoredPassword,
+        wanted: Hashing,
     ) -> Result<PasswordMatch, PasswordError> {
         let data: CredentialData = serde_json::from_str(&stored.credential_data)
             .map_err(|_| unusable("its credentialData is not what a password has"))?;
@@ -171,27 +199,26 @@ impl PasswordHasher {
         if expected.len() < 16 || expected.len() > 1024 {
             return Err(unusable("its value has an impossible length"));
         }
+        let algorithm = HashAlgorithm::named(&data.algorithm).ok_or_else(|| {
+            unusable(&format!(
+                "its algorithm {:.40} is not known",
+                data.algorithm
+            ))
+        })?;
         let pool = self.0.clone();
         self.run(password, move |password| {
-            if data.algorithm == "argon2" {
+            let as_wanted = algorithm == wanted.algorithm && expected.len() == algorithm.length();
+            let Some(pbkdf2) = algorithm.pbkdf2() else {
                 let settings = Argon2Settings::of(&data)?;
                 let mut hash = Zeroizing::new(vec![0; expected.len()]);
                 pool.argon2(&settings, password, &salt, &mut hash)?;
                 let equal = bool::from(hash.ct_eq(&expected));
-                let current = settings == Argon2Settings::default() && hash.len() == HASH_LENGTH;
-                return Ok(outcome(equal, current));
-            }
-            let algorithm = match data.algorithm.as_str() {
-                "pbkdf2-sha512" => pbkdf2::PBKDF2_HMAC_SHA512,
-                "pbkdf2-sha256" => pbkdf2::PBKDF2_HMAC_SHA256,
-                "pbkdf2" => pbkdf2::PBKDF2_HMAC_SHA1,
-                other => return Err(unusable(&format!("its algorithm {other:.40} is not known"))),
+                return Ok(outcome(equal, as_wanted && settings == wanted.argon2()));
             };
-            let iterations = std::num::NonZeroU32::new(data.hash_iterations)
-                .filter(|n| n.get() <= PBKDF2_ITERATIONS_LIMIT)
-                .ok_or_else(|| unusable("its hashIterations are out of bounds"))?;
-            let equal = pbkdf2::verify(algorithm, iterations, &salt, password, &expected).is_ok();
-            Ok(outcome(equal, false))
+            let iterations = checked_iterations(algorithm, &data)?;
+            let times = NonZeroU32::new(iterations).unwrap_or(NonZeroU32::MIN);
+            let equal = pbkdf2::verify(pbkdf2, times, &salt, password, &expected).is_ok();
+            Ok(outcome(equal, as_wanted && iterations == wanted.iterations))
         })
         .await
     }
@@ -200,16 +227,11 @@ impl PasswordHasher {
     ///
     /// # Errors
     /// When there is too much to do.
-    pub async fn pretend(&self, password: &str) -> Result<(), PasswordError> {
+    pub async fn pretend(&self, password: &str, hashing: Hashing) -> Result<(), PasswordError> {
         let pool = self.0.clone();
         self.run(password, move |password| {
-            let mut hash = Zeroizing::new(vec![0; HASH_LENGTH]);
-            pool.argon2(
-                &Argon2Settings::default(),
-                password,
-                &[0; SALT_LENGTH],
-                &mut hash,
-            )
+            pool.derive(hashing, password, &[0; SALT_LENGTH])
+                .map(|_| ())
         })
         .await
     }
@@ -258,6 +280,23 @@ impl Pool {
             .acquire_owned()
             .await
             .map_err(|_| PasswordError::Overloaded)
+    }
+
+    fn derive(
+        &self,
+        hashing: Hashing,
+        password: &[u8],
+        salt: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
+        let mut hash = Zeroizing::new(vec![0; hashing.algorithm.length()]);
+        match hashing.algorithm.pbkdf2() {
+            None => self.argon2(&hashing.argon2(), password, salt, &mut hash)?,
+            Some(algorithm) => {
+                let times = NonZeroU32::new(hashing.iterations).unwrap_or(NonZeroU32::MIN);
+                pbkdf2::derive(algorithm, times, salt, password, &mut hash);
+            }
+        }
+        Ok(hash)
     }
 
     fn argon2(
@@ -319,63 +358,6 @@ impl Drop for Waiting<'_> {
     }
 }
 
-#[derive(PartialEq)]
-struct Argon2Settings {
-    kind: Algorithm,
-    version: Version,
-    memory: u32,
-    iterations: u32,
-    parallelism: u32,
-}
-
-impl Argon2Settings {
-    fn of(data: &CredentialData) -> Result<Self, PasswordError> {
-        let text = |name: &str| {
-            data.additional_parameters
-                .get(name)
-                .and_then(|values| values.first())
-                .map(String::as_str)
-        };
-        let number = |name: &str, limit: u32| {
-            text(name)
-                .and_then(|value| value.parse::<u32>().ok())
-                .filter(|value| (1..=limit).contains(value))
-                .ok_or_else(|| unusable(&format!("its {name} is missing or out of bounds")))
-        };
-        if !(1..=ITERATIONS_LIMIT).contains(&data.hash_iterations) {
-            return Err(unusable("its hashIterations are out of bounds"));
-        }
-        Ok(Self {
-            kind: match text("type") {
-                Some("id") => Algorithm::Argon2id,
-                Some("i") => Algorithm::Argon2i,
-                Some("d") => Algorithm::Argon2d,
-                _ => return Err(unusable("its Argon2 type is not id, i or d")),
-            },
-            version: match text("version") {
-                Some("1.3") => Version::V0x13,
-                Some("1.0") => Version::V0x10,
-                _ => return Err(unusable("its Argon2 version is not 1.3 or 1.0")),
-            },
-            memory: number("memory", MEMORY_LIMIT)?,
-            iterations: data.hash_iterations,
-            parallelism: number("parallelism", PARALLELISM_LIMIT)?,
-        })
-    }
-}
-
-impl Default for Argon2Settings {
-    fn default() -> Self {
-        Self {
-            kind: Algorithm::Argon2id,
-            version: Version::V0x13,
-            memory: MEMORY,
-            iterations: ITERATIONS,
-            parallelism: PARALLELISM,
-        }
-    }
-}
-
 fn outcome(equal: bool, current: bool) -> PasswordMatch {
     match (equal, current) {
         (true, true) => PasswordMatch::Right,
@@ -395,17 +377,23 @@ mod tests {
     #[tokio::test]
     async fn a_hash_has_the_known_form_and_verifies() {
         let hasher = PasswordHasher::new();
-        let stored = hasher.hash("pässword").await.unwrap();
+        let stored = hasher.hash("pässword", Hashing::default()).await.unwrap();
         let data: serde_json::Value = serde_json::from_str(&stored.credential_data).unwrap();
         assert_eq!(data["hashIterations"], 5);
         assert_eq!(data["algorithm"], "argon2");
         assert_eq!(data["additionalParameters"]["memory"][0], "7168");
         assert_eq!(
-            hasher.verify("pässword", &stored).await.unwrap(),
+            hasher
+                .verify("pässword", &stored, Hashing::default())
+                .await
+                .unwrap(),
             PasswordMatch::Right
         );
         assert_eq!(
-            hasher.verify("passwort", &stored).await.unwrap(),
+            hasher
+                .verify("passwort", &stored, Hashing::default())
+                .await
+                .unwrap(),
             PasswordMatch::Wrong
         );
         assert!(!format!("{stored:?}").contains("salt"));
@@ -425,11 +413,17 @@ mod tests {
                 )),
             };
             assert_eq!(
-                hasher.verify("password", &stored).await.unwrap(),
+                hasher
+                    .verify("password", &stored, Hashing::default())
+                    .await
+                    .unwrap(),
                 PasswordMatch::Outdated
             );
             assert_eq!(
-                hasher.verify("Password", &stored).await.unwrap(),
+                hasher
+                    .verify("Password", &stored, Hashing::default())
+                    .await
+                    .unwrap(),
                 PasswordMatch::Wrong
             );
         }
@@ -438,7 +432,7 @@ mod tests {
     #[tokio::test]
     async fn nonsense_is_refused_with_a_reason() {
         let hasher = PasswordHasher::new();
-        let good = hasher.hash("x").await.unwrap();
+        let good = hasher.hash("x", Hashing::default()).await.unwrap();
         for data in [
             "",
             "{}",
@@ -453,31 +447,88 @@ mod tests {
             };
             assert!(
                 matches!(
-                    hasher.verify("x", &stored).await,
+                    hasher.verify("x", &stored, Hashing::default()).await,
                     Err(PasswordError::Unusable(_))
                 ),
                 "{data}"
             );
         }
         assert!(matches!(
-            hasher.hash(&"x".repeat(5000)).await,
+            hasher.hash(&"x".repeat(5000), Hashing::default()).await,
             Err(PasswordError::TooLong)
         ));
     }
 
+    /// As many hashes are computed at once as there are cores, or as is configured; what comes
+    /// beyond waits in a queue that has an end.
+    ///
+    /// spec: PWPOL-10
     #[tokio::test]
-    async fn a_full_queue_is_overload() {
-        let hasher = PasswordHasher::with_limits(1, 1);
+    async fn hashes_at_once_are_limited() {
+        let of = |workers| PasswordHasher::with_default(HashAlgorithm::Argon2, workers);
+        let cores = std::thread::available_parallelism().unwrap().get();
+        assert_eq!(of(None).0.workers.available_permits(), cores);
+        let hasher = of(Some(1));
         let permit = hasher.0.workers.clone().try_acquire_owned().unwrap();
         let waiting = tokio::spawn({
             let hasher = hasher.clone();
-            async move { hasher.hash("x").await.map(|_| ()) }
+            async move { hasher.hash("x", Hashing::default()).await.map(|_| ()) }
+        });
+        while hasher.0.waiting.load(Ordering::Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!waiting.is_finished());
+        drop(permit);
+        waiting.await.unwrap().unwrap();
+    }
+
+    /// A right password is outdated when it was hashed otherwise than is wanted now.
+    #[tokio::test]
+    async fn another_algorithm_or_number_of_iterations_is_outdated() {
+        let hasher = PasswordHasher::new();
+        let of = |name: &str, iterations| hasher.hashing(Some(name), iterations).unwrap();
+        let ways = [
+            of("argon2", None),
+            of("argon2", Some(2)),
+            of("pbkdf2", Some(1_000)),
+            of("pbkdf2-sha256", Some(1_000)),
+            of("pbkdf2-sha512", Some(1_000)),
+            of("pbkdf2-sha512", Some(1_001)),
+        ];
+        for stored_by in ways {
+            let stored = hasher.hash("pw", stored_by).await.unwrap();
+            for wanted in ways {
+                let found = hasher.verify("pw", &stored, wanted).await.unwrap();
+                let expected = match wanted == stored_by {
+                    true => PasswordMatch::Right,
+                    false => PasswordMatch::Outdated,
+                };
+                assert_eq!(found, expected, "{stored_by:?} {wanted:?}");
+                let found = hasher.verify("px", &stored, wanted).await.unwrap();
+                assert_eq!(found, PasswordMatch::Wrong);
+            }
+        }
+        for (name, iterations) in [("argon2", 101), ("argon2", 0), ("pbkdf2", 10_000_001)] {
+            assert!(matches!(
+                hasher.hashing(Some(name), Some(iterations)),
+                Err(PasswordError::Setting { .. })
+            ));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_is_overload() {
+        let hasher = PasswordHasher::with_limits(HashAlgorithm::Argon2, 1, 1);
+        let permit = hasher.0.workers.clone().try_acquire_owned().unwrap();
+        let waiting = tokio::spawn({
+            let hasher = hasher.clone();
+            async move { hasher.hash("x", Hashing::default()).await.map(|_| ()) }
         });
         while hasher.0.waiting.load(Ordering::Relaxed) == 0 {
             tokio::task::yield_now().await;
         }
         assert!(matches!(
-            hasher.hash("y").await,
+            hasher.hash("y", Hashing::default()).await,
             Err(PasswordError::Overloaded)
         ));
         drop(permit);
