@@ -12,7 +12,7 @@ async fn executions(admin: &Caller<'_>, flow: &str) -> Vec<Value> {
 
 /// A flow is made from nothing: steps, a flow inside, their order, requirement and configuration.
 ///
-/// spec: ADMUI-42, FLOW-01, FLOW-15, FLOW-17, FLOW-23, FLOW-26, FLOW-27, FLOW-29, FLOWB-21, FLOWB-24
+/// spec: ADMUI-42, FLOW-01, FLOWB-01, FLOW-15, FLOW-17, FLOW-23, FLOW-26, FLOW-27, FLOW-29, FLOWB-21, FLOWB-24
 #[tokio::test]
 async fn a_flow_is_built_step_by_step() {
     let server = Server::start().await;

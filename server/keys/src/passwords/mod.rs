@@ -459,6 +459,24 @@ mod tests {
         ));
     }
 
+    /// The one worker of the hasher is busy until the permit is dropped.
+    async fn one_at_work_and_one_waiting(
+        hasher: &PasswordHasher,
+    ) -> (
+        OwnedSemaphorePermit,
+        tokio::task::JoinHandle<Result<(), PasswordError>>,
+    ) {
+        let permit = hasher.0.workers.clone().try_acquire_owned().unwrap();
+        let waiting = tokio::spawn({
+            let hasher = hasher.clone();
+            async move { hasher.hash("x", Hashing::default()).await.map(|_| ()) }
+        });
+        while hasher.0.waiting.load(Ordering::Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+        (permit, waiting)
+    }
+
     /// As many hashes are computed at once as there are cores, or as is configured; what comes
     /// beyond waits in a queue that has an end.
     ///
@@ -469,14 +487,7 @@ mod tests {
         let cores = std::thread::available_parallelism().unwrap().get();
         assert_eq!(of(None).0.workers.available_permits(), cores);
         let hasher = of(Some(1));
-        let permit = hasher.0.workers.clone().try_acquire_owned().unwrap();
-        let waiting = tokio::spawn({
-            let hasher = hasher.clone();
-            async move { hasher.hash("x", Hashing::default()).await.map(|_| ()) }
-        });
-        while hasher.0.waiting.load(Ordering::Relaxed) == 0 {
-            tokio::task::yield_now().await;
-        }
+        let (permit, waiting) = one_at_work_and_one_waiting(&hasher).await;
         assert!(!waiting.is_finished());
         drop(permit);
         waiting.await.unwrap().unwrap();
@@ -519,14 +530,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_is_overload() {
         let hasher = PasswordHasher::with_limits(HashAlgorithm::Argon2, 1, 1);
-        let permit = hasher.0.workers.clone().try_acquire_owned().unwrap();
-        let waiting = tokio::spawn({
-            let hasher = hasher.clone();
-            async move { hasher.hash("x", Hashing::default()).await.map(|_| ()) }
-        });
-        while hasher.0.waiting.load(Ordering::Relaxed) == 0 {
-            tokio::task::yield_now().await;
-        }
+        let (permit, waiting) = one_at_work_and_one_waiting(&hasher).await;
         assert!(matches!(
             hasher.hash("y", Hashing::default()).await,
             Err(PasswordError::Overloaded)

@@ -25,7 +25,7 @@ async fn stored(server: &Server) -> (String, i64) {
     assert!(none.is_none());
     let data: Value = serde_json::from_str(found.credential_data.as_deref().unwrap()).unwrap();
     let secret = found.secret_data.as_ref().unwrap().expose();
-    assert!(!secret.contains("pw"), "never in clear text");
+    assert!(!secret.contains("\"pw\""), "never in clear text");
     let algorithm = data["algorithm"].as_str().unwrap().to_owned();
     (algorithm, data["hashIterations"].as_i64().unwrap())
 }

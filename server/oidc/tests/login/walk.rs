@@ -91,7 +91,13 @@ impl Walk<'_> {
         if self.pages.is_empty() || dice.one_in(6) {
             return self.open(who, dice).await;
         }
-        let page = self.pages[dice.of(self.pages.len())].clone();
+        let newest = self.pages.len() - 1;
+        let chosen = if dice.one_in(2) {
+            newest
+        } else {
+            dice.of(newest + 1)
+        };
+        let page = self.pages[chosen].clone();
         // Mostly the browser that got the page; sometimes another one that was sent its address.
         let who = if dice.one_in(5) { who } else { page.browser };
         let code = code_of(self.server, OTP_SECRET, 0).await;
@@ -99,7 +105,14 @@ impl Walk<'_> {
         let has_app = self.people[who].has_app;
         let password = self.password.clone();
         let mut given = None;
-        let form: Vec<(&str, &str)> = match dice.below(12) {
+        // What the page asks for, as often as anything else.
+        let what = match (dice.one_in(2), page.asks) {
+            (true, Asks::Password) => 0,
+            (true, Asks::Otp) => 5,
+            (true, Asks::NewPassword) => 9,
+            _ => dice.below(12),
+        };
+        let form: Vec<(&str, &str)> = match what {
             0..4 => {
                 given = Some(Asks::Password);
                 vec![("username", "alice"), ("password", password.as_str())]

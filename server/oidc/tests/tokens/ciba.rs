@@ -372,3 +372,37 @@ async fn consent_given_elsewhere_is_remembered() {
     let renewed = refresh(&server, &next(&tokens)).await;
     renewed.granted();
 }
+
+/// Limits of sessions are those of flows, and a consent that is given elsewhere runs none.
+///
+/// spec: SLIM-11
+#[tokio::test]
+async fn limits_of_sessions_do_not_apply() {
+    let (server, world, _) = start().await;
+    server
+        .change_realm(|realm| {
+            let limit = json!({
+                "authenticator": "user-session-limits", "requirement": "REQUIRED",
+                "priority": 90, "authenticatorConfig": "limits",
+            });
+            for flow in realm.authentication_flows.iter_mut().flatten() {
+                if matches!(flow.alias.as_deref(), Some("direct grant" | "browser")) {
+                    let executions = flow.authentication_executions.get_or_insert_default();
+                    executions.push(serde_json::from_value(limit.clone()).unwrap());
+                }
+            }
+            let config = json!({"id": "c", "alias": "limits", "config": {
+                "userRealmLimit": "1", "userClientLimit": "0", "behavior": "Deny new session"}});
+            let all = realm.authenticator_config.get_or_insert_default();
+            all.push(serde_json::from_value(config).unwrap());
+        })
+        .await;
+    crate::password(&server, "openid").await.granted();
+    assert_ne!(crate::password(&server, "openid").await.status, 200);
+    for _ in 0..2 {
+        let begun = begin(&server, &[]).await;
+        let succeed = json!({"status": "SUCCEED"});
+        callback(&server, &world.last_token(), &succeed).await;
+        poll(&server, begun.text("auth_req_id")).await.granted();
+    }
+}
