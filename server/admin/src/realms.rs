@@ -293,6 +293,9 @@ fn check(realm: &Realm, new: &RealmRepresentation) -> ApiResult<()> {
     }
     PasswordPolicy::of_realm(new.password_policy.as_deref())
         .map_err(|e| ApiError::bad_request(e.to_string()))?;
+    if let Some(problem) = realmkeep_authn::webauthn::problem(new) {
+        return Err(ApiError::bad_request(problem));
+    }
     ScopeDefaults::of_stored(realm).check_realm(new)
 }
 

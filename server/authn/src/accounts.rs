@@ -1,4 +1,5 @@
-//! What is needed to make and change accounts: mails, profiles, lists of bad passwords.
+//! What is needed to make and change accounts: mails, profiles, lists of bad passwords, whom
+//! attestations of security keys are trusted from.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use realmkeep_email::{EmailError, Mailer};
 use realmkeep_model::password_policy::{Blacklist, BlacklistError, Blacklists};
 use realmkeep_model::user_profile::UserProfile;
 use realmkeep_store::Realm;
+use realmkeep_webauthn::Truststore;
 use realmkeep_workload_identity::OutboundHttp;
 
 /// Realms whose profiles are kept ready.
@@ -18,6 +20,8 @@ const PROFILES: u64 = 10_000;
 pub struct Accounts {
     pub mail: Mailer,
     pub blacklists: Blacklists,
+    /// Whose attestations of security keys count.
+    pub attestations: Truststore,
     /// By realm id, with the text that each was made from.
     profiles: Cache<String, (Option<String>, Arc<UserProfile>)>,
 }
@@ -27,6 +31,7 @@ impl Accounts {
         Self {
             mail,
             blacklists,
+            attestations: Truststore::Disabled,
             profiles: Cache::new(PROFILES),
         }
     }

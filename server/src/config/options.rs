@@ -169,6 +169,10 @@ options! {
         /// Folder of password blacklists, one password on each line, read at start; realms refer to
         /// a file in it by name.
         password_blacklists_dir: Option<PathBuf> = "password-blacklists-dir", "", "KC_SPI_PASSWORD_POLICY_PASSWORD_BLACKLIST_BLACKLISTS_PATH";
+        /// File of certificates (PEM), read at start, that attestations of security keys have to lead to
+        /// where a realm's WebAuthn policy asks for attestations. Without it, their certificates are not
+        /// checked, and a policy that accepts some models only accepts none.
+        attestation_ca_file: Option<PathBuf> = "attestation-ca-file", "";
     }
     "Management" {
         /// Address of the management listener (health and metrics).

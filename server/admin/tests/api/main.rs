@@ -12,6 +12,7 @@ mod clients;
 mod events;
 mod flows;
 mod installation;
+mod keys;
 mod mail;
 mod paths;
 mod resources;

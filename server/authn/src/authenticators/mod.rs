@@ -18,6 +18,7 @@ pub mod reset_credentials;
 pub mod user_session_limits;
 pub mod username_form;
 pub mod username_password_form;
+pub mod webauthn_authenticator;
 
 use crate::LoginFailure;
 use crate::flow::{Outcome, Shown};

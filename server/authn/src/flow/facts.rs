@@ -127,7 +127,7 @@ impl World for Facts<'_> {
         Self::step(step).is_some_and(|step| step.requires_user())
     }
 
-    fn configured(&self, step: &Node, _: &Progress) -> bool {
+    fn configured(&self, step: &Node, progress: &Progress) -> bool {
         let known = Self::step(step);
         if known.is_none() {
             tracing::warn!(
@@ -137,11 +137,14 @@ impl World for Facts<'_> {
                 "an execution of the flow is not built in this server; disable it"
             );
         }
-        known.is_some_and(|known| known.configured(step, self))
+        known.is_some_and(|known| {
+            known.configured(step, self) || known.is_skipped(step, self, progress)
+        })
     }
 
-    fn automatic(&self, step: &Node) -> bool {
-        Self::step(step).is_some_and(|known| known.automatic(self) || known.is_skipped(step, self))
+    fn automatic(&self, step: &Node, progress: &Progress) -> bool {
+        Self::step(step)
+            .is_some_and(|known| known.automatic(self) || known.is_skipped(step, self, progress))
     }
 
     fn setup(&self, step: &Node) -> Option<&'static str> {

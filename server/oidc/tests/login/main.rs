@@ -6,6 +6,8 @@
     clippy::indexing_slicing
 )]
 
+#[path = "../support/authenticator.rs"]
+mod authenticator;
 #[path = "../authorize/browser.rs"]
 #[allow(dead_code)]
 mod browser;
@@ -20,3 +22,4 @@ mod session_limits;
 #[path = "../support/mod.rs"]
 mod support;
 mod tools;
+mod webauthn;

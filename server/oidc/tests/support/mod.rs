@@ -24,6 +24,7 @@ use realmkeep_representations::{
 };
 use realmkeep_store::roles::Holder;
 use realmkeep_store::{Batch, Realm, Store, Touch};
+use realmkeep_webauthn::Truststore;
 use realmkeep_workload_identity::{OutboundConfig, OutboundHttp};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -67,6 +68,11 @@ impl Server {
         Self::start_with(|_| {}).await
     }
 
+    /// As [`Server::start`], trusting attestations of security keys.
+    pub async fn start_trusting(truststore: Truststore) -> Self {
+        Self::start_of("", truststore, |_| {}).await
+    }
+
     /// As [`Server::start`], with other settings of the realm.
     pub async fn start_with(change: impl FnOnce(&mut RealmRepresentation)) -> Self {
         Self::start_featured("", change).await
@@ -75,6 +81,14 @@ impl Server {
     /// As [`Server::start_with`], with features switched on.
     pub async fn start_featured(
         features: &str,
+        change: impl FnOnce(&mut RealmRepresentation),
+    ) -> Self {
+        Self::start_of(features, Truststore::Disabled, change).await
+    }
+
+    async fn start_of(
+        features: &str,
+        attestations: Truststore,
         change: impl FnOnce(&mut RealmRepresentation),
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -88,12 +102,14 @@ impl Server {
             ..OutboundConfig::default()
         })
         .unwrap();
+        let mut accounts = realmkeep_authn::accounts::Accounts::plain(outbound.clone()).unwrap();
+        accounts.attestations = attestations;
         let services = Arc::new(Services {
             keys: Keys::new(store.clone()),
             passwords: PasswordHasher::new(),
             events: Events::recording(Arc::default(), store.clone(), clock.clone()),
             base_url: BaseUrl::parse(&base).unwrap(),
-            accounts: realmkeep_authn::accounts::Accounts::plain(outbound.clone()).unwrap(),
+            accounts,
             remote_keys: RemoteKeyCache::new(outbound, None, clock.clone()),
             pages: Pages::new("").unwrap(),
             features: features.parse().unwrap(),
