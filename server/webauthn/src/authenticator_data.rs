@@ -121,3 +121,48 @@ fn read(bytes: &[u8]) -> Option<AuthenticatorData> {
         credential,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain() -> Vec<u8> {
+        [[7; 32].as_slice(), &[0x05], &[0, 0, 1, 0]].concat()
+    }
+
+    #[test]
+    fn data_are_read_to_their_last_byte() {
+        let data = AuthenticatorData::parse(&plain()).unwrap();
+        assert_eq!(data.counter, 256);
+        assert!(data.flags.user_present() && data.flags.user_verified());
+        assert!(!data.flags.backup_eligible() && data.credential.is_none());
+        for length in 0..plain().len() {
+            assert!(AuthenticatorData::parse(&plain()[..length]).is_err());
+        }
+        assert!(AuthenticatorData::parse(&[plain(), vec![0]].concat()).is_err());
+    }
+
+    #[test]
+    fn extensions_are_a_map_and_credentials_have_an_id() {
+        let with = |flags: u8, more: &[u8]| {
+            let mut data = plain();
+            data[32] |= flags;
+            data.extend(more);
+            AuthenticatorData::parse(&data)
+        };
+        assert!(with(0x80, &[0xa0]).is_ok());
+        assert!(with(0x80, &[0x80]).is_err());
+        assert!(with(0x80, &[]).is_err());
+        let credential = |length: u16, id: &[u8]| {
+            [[9; 16].as_slice(), &length.to_be_bytes(), id, &[0xa0]].concat()
+        };
+        let made = with(0x40, &credential(2, &[1, 2])).unwrap();
+        let made = made.credential.unwrap();
+        assert_eq!((made.id, made.public_key), (vec![1, 2], vec![0xa0]));
+        assert!(with(0x40, &credential(0, &[])).is_err());
+        assert!(with(0x40, &credential(1024, &[1; 1024])).is_err());
+        assert!(with(0x40, &credential(9, &[1, 2])).is_err());
+        // Deeper than anything that authenticators send.
+        assert!(with(0x80, &[0x81; 4000]).is_err());
+    }
+}

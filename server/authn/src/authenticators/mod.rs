@@ -11,6 +11,7 @@ pub mod docker_http_basic;
 pub mod http_basic;
 pub mod identity_provider_redirector;
 pub mod otp_form;
+pub mod passkeys_authenticator;
 pub mod password_form;
 pub mod recovery_code_form;
 pub mod registration_form;

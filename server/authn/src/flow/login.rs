@@ -416,7 +416,12 @@ impl<'a> Login<'a> {
                     self.progress.prove(kind, self.facts.now);
                     self.proof_consumed = true;
                 }
-                if let Some(reference) = node.setting("default.reference.value") {
+                // The value is for what the step asks for by itself.
+                let own = match outcome {
+                    Outcome::Proven(kind) => step.credential() == Some(kind),
+                    _ => true,
+                };
+                if own && let Some(reference) = node.setting("default.reference.value") {
                     let now = self.facts.now;
                     self.progress.references.insert(reference.to_owned(), now);
                 }

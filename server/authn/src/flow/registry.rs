@@ -18,6 +18,7 @@ pub fn authenticators() -> &'static [&'static dyn Authenticator] {
         &steps::recovery_code_form::RecoveryCodeForm,
         &steps::webauthn_authenticator::TWO_FACTOR,
         &steps::webauthn_authenticator::PASSWORDLESS,
+        &steps::passkeys_authenticator::PasskeysAuthenticator,
         &steps::identity_provider_redirector::IdentityProviderRedirector,
         &steps::allow_access::AllowAccess,
         &steps::deny_access::DenyAccess,

@@ -1,7 +1,7 @@
 //! Security keys and passkeys, with an authenticator in software.
 
 use realmkeep_representations::EventRepresentation;
-use realmkeep_store::Page;
+use realmkeep_store::documents::Page;
 use realmkeep_store::events::UserEventSearch;
 use serde_json::Value;
 
@@ -426,17 +426,17 @@ async fn attestations_lead_to_who_is_trusted() {
             "{format:?}"
         );
         // A statement that was tampered with.
-        let broken = registers(&server, &Attest::By(&trusted, format), |statement| {
-            for (name, value) in statement {
-                let wanted = if format == Format::Apple {
-                    "x5c"
-                } else {
-                    "sig"
-                };
-                if name.as_text() == Some(wanted) {
-                    flip(value);
-                }
-            }
+        let attest = Attest::By(&trusted, format);
+        let broken = registers(&server, &attest, |statement| {
+            let wanted = if format == Format::Apple {
+                "x5c"
+            } else {
+                "sig"
+            };
+            let found = statement
+                .iter_mut()
+                .find(|(name, _)| name.as_text() == Some(wanted));
+            flip(&mut found.unwrap().1);
         });
         assert!(!broken.await, "{format:?}");
     }
@@ -446,8 +446,7 @@ async fn attestations_lead_to_who_is_trusted() {
     assert!(registers(&server, &Attest::None, |_| {}).await);
     // Who made it does not count, but what is said has to be true.
     assert!(registers(&server, &Attest::By(&stranger, Format::Packed), |_| {}).await);
-    let broken = registers(&server, &Attest::Own, |statement| flip(&mut statement[1].1));
-    assert!(!broken.await);
+    assert!(!registers(&server, &Attest::Own, |statement| flip(&mut statement[1].1)).await);
 
     // Only a model that somebody who is trusted vouches for.
     policy("direct", &[AAGUID_TEXT]).await;
@@ -792,13 +791,14 @@ async fn a_key_or_an_app() {
         "{}",
         choice.text
     );
+    let id = named(&choice, 1);
     let otp = send(
         &server,
         &browser,
         &choice,
-        &[("authenticationExecution", &named(&choice, 1))],
-    );
-    let otp = otp.await;
+        &[("authenticationExecution", &id)],
+    )
+    .await;
     let key_first = request_or_none(&otp).is_some();
     let (with_key, with_code) = match key_first {
         true => (otp, page),
@@ -1322,4 +1322,79 @@ async fn a_lockout_holds_for_keys() {
         1,
         "of the registration only"
     );
+}
+
+/// A step of its own lists passkeys in its field; it names its user, and everybody has to have one.
+///
+/// spec: PKEY-05
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_of_passkeys_alone() {
+    let server = server().await;
+    let mut key = registered(&server, PASSKEY, -7).await;
+    bind_steps(&server, &["passkeys-authenticator"]).await;
+    let browser = Browser::default();
+    let page = open(&server, &browser, &[]).await;
+    assert!(page.text.contains("autocomplete=\"username webauthn\""));
+    assert!(!page.text.contains("name=\"password\""));
+    let asked = request(&page);
+    assert_eq!(asked["mediation"], "conditional");
+    assert_eq!(asked["allowed"], serde_json::json!([]));
+    let form = [("username", "alice"), ("password", "pw")];
+    not_accepted(&send(&server, &browser, &page, &form).await);
+    let proof = key.prove(&challenge(&asked));
+    done(&send_proof(&server, &browser, &page, &key, &proof).await);
+}
+
+/// Where passkeys are offered, apps and recovery codes do as before.
+///
+/// spec: REL-02
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_do_where_passkeys_cannot_be_used() {
+    let server = server().await;
+    server
+        .change_realm(|realm| {
+            realm.web_authn_policy_passwordless_passkeys_enabled = Some(true);
+        })
+        .await;
+    let flows = vec![
+        flow(
+            "own",
+            vec![
+                execution("auth-username-password-form", "REQUIRED"),
+                execution("flow:second", "REQUIRED"),
+            ],
+        ),
+        flow(
+            "second",
+            vec![
+                execution("auth-otp-form", "ALTERNATIVE"),
+                execution("auth-recovery-authn-code-form", "ALTERNATIVE"),
+            ],
+        ),
+    ];
+    bind(&server, flows, &[]).await;
+    add_otp(&server, "alice", "phone").await;
+    let browser = Browser::default();
+    let page = second_page(&server, &browser).await;
+    let code = code_of(&server, OTP_SECRET, 0).await;
+    done(&send(&server, &browser, &page, &[("otp", &code)]).await);
+
+    let codes = realmkeep_authn::recovery_codes::generate();
+    let id = uuid::Uuid::new_v4().to_string();
+    let list = realmkeep_authn::recovery_codes::credential(id, "", &codes, 1).unwrap();
+    crate::tools::add_credential(&server, "alice", list).await;
+    let browser = Browser::default();
+    let page = second_page(&server, &browser).await;
+    let choice = send(&server, &browser, &page, &[("tryAnotherWay", "on")]).await;
+    for number in 0..2 {
+        let id = named(&choice, number);
+        let form = [("authenticationExecution", id.as_str())];
+        let page = send(&server, &browser, &choice, &form).await;
+        if page.text.contains("name=\"recoveryCodeInput\"") {
+            let form = [("recoveryCodeInput", codes[0].as_str())];
+            done(&send(&server, &browser, &page, &form).await);
+            return;
+        }
+    }
+    panic!("recovery codes are not offered: {}", choice.text);
 }
