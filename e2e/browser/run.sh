@@ -12,13 +12,16 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/realmkeep/browser
 . "$root/e2e/libraries.sh"
 server_build
 npm_libraries "$here" "$cache"
-# Keys are for a domain: an address is none.
-server_host=localhost
 server_up --themes-dir="$here/themes"
 export_server
 TEMPLATES=$(sed -n 's/^ *[a-z0-9_]*: [A-Za-z0-9]* = "\([a-z0-9-]*\)".*/\1/p' "$root/server/pages/src/page/mod.rs" | tr '\n' ' ' | sed 's/ $//')
 export TEMPLATES
 library node "$cache/login.mjs"
-library node "$cache/webauthn.mjs"
 library node "$cache/pages.mjs"
+# Keys are for a domain: an address is none.
+server_down
+server_host=localhost
+server_up
+export_server
+library node "$cache/webauthn.mjs"
 libraries_end

@@ -160,8 +160,9 @@ options! {
     }
     "Features" {
         /// What is off unless it is named here, separated by commas: `docker` (tokens for Docker
-        /// registries), `token-exchange` (exchange of tokens with other issuers); `preview` stands
-        /// for those that are in preview.
+        /// registries), `token-exchange` (exchange of tokens with other issuers), `passkeys` (the
+        /// execution "Passkeys Conditional UI Authenticator"); `preview` stands for those that are in
+        /// preview.
         features: Features = "features", "", "KC_FEATURES";
     }
     "Accounts" {

@@ -7,7 +7,7 @@ use crate::support::Server;
 const AAGUID: &str = "01020304-0506-0708-0102-030405060708";
 
 /// A key as another server exports it.
-fn exported(kind: &str) -> Value {
+fn exported(kind: &str, priority: i32) -> Value {
     let data = json!({
         "aaguid": AAGUID, "credentialId": "4a3Q9HgD4eeV7+loSbEy1NN68/wwKIjHAf7oWG78NCY=", "counter": 2,
         "credentialPublicKey": "pQECAyYgASFYIPLpXBPgxY-bMCpkgkIjmGKn4zRTs9EZWMAOImRmwpUNIlggncy8Kc3TeZuTJjyD2EA3tllkM-UM6uPZzcUfT02b-HI",
@@ -15,7 +15,7 @@ fn exported(kind: &str) -> Value {
     });
     json!({
         "type": kind, "userLabel": "Probe key", "createdDate": 1_796_034_639_752_i64,
-        "secretData": "{}", "credentialData": data.to_string(),
+        "priority": priority, "secretData": "{}", "credentialData": data.to_string(),
     })
 }
 
@@ -31,7 +31,7 @@ async fn keys_of_users() {
         "realm": "r", "enabled": true,
         "users": [{
             "username": "alice", "enabled": true,
-            "credentials": [exported("webauthn"), exported("webauthn-passwordless")],
+            "credentials": [exported("webauthn", 10), exported("webauthn-passwordless", 20)],
         }],
     });
     admin.post("", realm).await.is(201);

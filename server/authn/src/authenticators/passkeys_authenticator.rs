@@ -1,3 +1,4 @@
+use crate::Services;
 use crate::flow::{
     About, Answer, Authenticator, Facts, KeyRequest, Login, Node, Outcome, Page, Progress, Shown,
     Submitted,
@@ -16,6 +17,10 @@ impl Authenticator for PasskeysAuthenticator {
             help: "Asks for a passkey, from those that the browser lists; it names its user",
             properties: super::cookie::REFERENCE,
         }
+    }
+
+    fn is_available(&self, services: &Services) -> bool {
+        services.features.passkeys_authenticator
     }
 
     fn credential(&self) -> Option<&'static str> {

@@ -73,6 +73,11 @@ pub trait Authenticator: Sync {
         false
     }
 
+    /// Whether this server has it: some steps are features that have to be switched on.
+    fn is_available(&self, _services: &crate::Services) -> bool {
+        true
+    }
+
     /// Whether it can run: it is set up, and the user has what it asks for.
     fn configured(&self, _step: &Node, facts: &Facts<'_>) -> bool {
         self.credential()

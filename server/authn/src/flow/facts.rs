@@ -128,13 +128,14 @@ impl World for Facts<'_> {
     }
 
     fn configured(&self, step: &Node, progress: &Progress) -> bool {
-        let known = Self::step(step);
+        let known = Self::step(step).filter(|known| known.is_available(self.services));
         if known.is_none() {
             tracing::warn!(
                 realm = self.realm.name,
                 execution = step.id,
                 kind = ?step.kind,
-                "an execution of the flow is not built in this server; disable it"
+                "an execution of the flow is not built in this server, or its feature is not switched \
+                 on; disable it"
             );
         }
         known.is_some_and(|known| {
@@ -148,7 +149,8 @@ impl World for Facts<'_> {
     }
 
     fn setup(&self, step: &Node) -> Option<&'static str> {
-        let action = Self::step(step)?.setup()?;
+        let known = Self::step(step).filter(|known| known.is_available(self.services))?;
+        let action = known.setup()?;
         crate::required_actions::is_enabled(self.realm, action).then_some(action)
     }
 

@@ -200,6 +200,16 @@ async fn a_key_is_registered_and_used() {
         .change_realm(|realm| realm.events_enabled = Some(true))
         .await;
     bind_second_factor(&server, "REQUIRED").await;
+    server
+        .change_client("app", |client| {
+            let mapper = serde_json::json!({
+                "id": "m", "name": "amr", "protocol": "openid-connect",
+                "protocolMapper": "oidc-amr-mapper",
+                "config": {"id.token.claim": "true", "access.token.claim": "true"},
+            });
+            client.protocol_mappers = Some(vec![serde_json::from_value(mapper).unwrap()]);
+        })
+        .await;
     // Without a key, one has to be registered.
     let browser = Browser::default();
     let page = second_page(&server, &browser).await;
@@ -493,7 +503,13 @@ async fn without_a_truststore_certificates_are_not_looked_at() {
 
 async fn server_trusting(truststore: realmkeep_webauthn::Truststore) -> Server {
     let server = Server::start_trusting(truststore).await;
-    crate::browser::add_app(&server, "app", serde_json::json!({})).await;
+    with_alice(&server).await;
+    server
+}
+
+/// The application and the user that other tests have.
+async fn with_alice(server: &Server) {
+    crate::browser::add_app(server, "app", serde_json::json!({})).await;
     server
         .add_user(
             "alice",
@@ -501,7 +517,6 @@ async fn server_trusting(truststore: realmkeep_webauthn::Truststore) -> Server {
             serde_json::json!({"email": "alice@example.test"}),
         )
         .await;
-    server
 }
 
 /// Whether a key with this attestation can be registered.
@@ -718,6 +733,7 @@ async fn hostile_proofs_are_refused() {
 async fn counters_only_rise_and_proofs_count_once() {
     let server = server().await;
     let mut key = registered(&server, KEY, -7).await;
+    let passkey = registered(&server, PASSKEY, -7).await;
     bind_second_factor(&server, "REQUIRED").await;
     let browser = Browser::default();
     let page = second_page(&server, &browser).await;
@@ -746,7 +762,6 @@ async fn counters_only_rise_and_proofs_count_once() {
     done(&send_proof(&server, &browser, &page, &key, &proof).await);
 
     // Passkeys that are synchronized do not count at all.
-    let passkey = registered(&server, PASSKEY, -7).await;
     bind_steps(&server, &["webauthn-authenticator-passwordless"]).await;
     for _ in 0..2 {
         let browser = Browser::default();
@@ -1325,11 +1340,27 @@ async fn a_lockout_holds_for_keys() {
 }
 
 /// A step of its own lists passkeys in its field; it names its user, and everybody has to have one.
+/// It is there where its feature is switched on; otherwise a flow of it lets nobody in.
 ///
-/// spec: PKEY-05
+/// spec: PKEY-01, PKEY-05
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_of_passkeys_alone() {
-    let server = server().await;
+    let without = server().await;
+    bind_steps(&without, &["passkeys-authenticator"]).await;
+    let refused = Browser::default()
+        .get(&without, &authorize(&without, &[]))
+        .await;
+    assert_eq!(refused.status.as_u16(), 403, "{refused:?}");
+    assert!(request_or_none(&refused).is_none());
+
+    for features in ["preview", "passkeys"] {
+        passkeys_alone(features).await;
+    }
+}
+
+async fn passkeys_alone(features: &str) {
+    let server = Server::start_featured(features, |_| {}).await;
+    with_alice(&server).await;
     let mut key = registered(&server, PASSKEY, -7).await;
     bind_steps(&server, &["passkeys-authenticator"]).await;
     let browser = Browser::default();
