@@ -10,9 +10,11 @@
 #[allow(dead_code)]
 mod browser;
 mod e_mail;
+mod events;
 mod languages;
 mod registration;
 mod reset;
+mod security;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../login/tools.rs"]
