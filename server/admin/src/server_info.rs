@@ -280,6 +280,7 @@ fn themes() -> Value {
 
 /// Ids of providers by what they are for.
 fn providers(services: &Services) -> ApiResult<Value> {
+    let features = &services.features;
     let mut all = Map::new();
     let mut put = |kind: &str, ids: Vec<String>| {
         let listed: Map<String, Value> = ids
@@ -333,7 +334,7 @@ fn providers(services: &Services) -> ApiResult<Value> {
             .collect(),
     );
     let mut protocols = vec!["openid-connect"];
-    if services.features.docker {
+    if features.docker {
         protocols.push(realmkeep_oidc::docker::PROTOCOL);
     }
     put("login-protocol", fixed(&protocols));

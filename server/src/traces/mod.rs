@@ -103,7 +103,7 @@ mod tests {
                 axum::routing::get(async || {
                     let span = tracing::trace_span!(target: "realmkeep_trace", "db.query", db.operation.name = "FIND");
                     async {}.instrument(span).await;
-                    axum::http::StatusCode::IM_A_TEAPOT
+                    http::StatusCode::IM_A_TEAPOT
                 }),
             )
             .layer(axum::middleware::from_fn(follow));

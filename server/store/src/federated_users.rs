@@ -31,10 +31,14 @@ impl Store {
     }
 }
 
-/// The step with those that write the new user's links.
-pub(crate) fn linked(step: Step, realm_id: &str, user: &UserRepresentation) -> Step {
+/// The steps that make the links of the user those of its document; `before` says whether it had some
+/// already.
+pub(crate) fn links(realm_id: &str, user: &UserRepresentation, before: bool) -> Vec<Step> {
     let id = user.id.as_deref().unwrap_or_default();
-    let mut step = step;
+    let mut steps = Vec::new();
+    if before {
+        steps.push(Step::new(&UNLINK, vec![id.into()]));
+    }
     for link in user.federated_identities.iter().flatten() {
         if let (Some(alias), Some(subject)) = (&link.identity_provider, &link.user_id) {
             let params = vec![
@@ -43,18 +47,8 @@ pub(crate) fn linked(step: Step, realm_id: &str, user: &UserRepresentation) -> S
                 subject.clone().into(),
                 id.into(),
             ];
-            step = step.and(Step::new(&LINK, params));
+            steps.push(Step::new(&LINK, params));
         }
     }
-    step
-}
-
-/// The step with those that write the changed user's links.
-pub(crate) fn relinked(step: Step, realm_id: &str, user: &UserRepresentation) -> Step {
-    let id = user.id.as_deref().unwrap_or_default();
-    linked(
-        step.and(Step::new(&UNLINK, vec![id.into()])),
-        realm_id,
-        user,
-    )
+    steps
 }

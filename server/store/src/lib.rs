@@ -40,8 +40,8 @@ pub use seal::{NoSeal, Seal};
 pub use transaction::{Begin, Transaction};
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use tracing::Instrument;
 
@@ -68,8 +68,6 @@ struct Inner {
     fence: Option<Fence>,
     /// The last write found the disk full or the like.
     not_writable: AtomicBool,
-    /// Every user's attributes are rows.
-    attributes_complete: OnceLock<()>,
 }
 
 impl Store {
@@ -120,8 +118,7 @@ impl Store {
     ///
     /// # Errors
     /// The first guard that failed, a conflict, or a database failure; nothing was written then.
-    pub async fn commit(&self, mut batch: Batch) -> Result<Vec<Vec<Row>>, StoreError> {
-        batch.steps.append(&mut batch.after);
+    pub async fn commit(&self, batch: Batch) -> Result<Vec<Vec<Row>>, StoreError> {
         let touched = batch.touched.clone();
         let span = tracing::trace_span!(target: "realmkeep_trace", "db.commit");
         let committed = self.inner.db.commit(batch).instrument(span).await;
@@ -228,7 +225,6 @@ impl Inner {
             changed: watch::Sender::new(0),
             fence,
             not_writable: AtomicBool::new(false),
-            attributes_complete: OnceLock::new(),
         }
     }
 }

@@ -13,18 +13,6 @@ const SEALED: &str = "sealed";
 const TEXT: &str = "this database's secrets are sealed with this key";
 
 impl Store {
-    /// A fact about the database.
-    pub(crate) async fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let rows = self.query(&BY_NAME, &[name.into()]).await?;
-        let row = rows.first().map(|row| row.text(0));
-        Ok(row.transpose()?.map(str::to_owned))
-    }
-
-    /// The step that notes a fact about the database, once.
-    pub(crate) fn put_setting(name: &str, value: &str) -> Step {
-        Step::new(&PUT, vec![name.into(), value.into()])
-    }
-
     /// Whether the master key is the one this database's secrets are sealed with; a new database takes
     /// the key that is given first.
     ///

@@ -255,7 +255,6 @@ impl Store {
         }
         let mut params = search.params(realm_id);
         if let Some((name, value)) = &search.attribute {
-            self.complete_attributes().await?;
             params.extend([
                 user_attributes::key(value).into(),
                 page.max.into(),
@@ -317,7 +316,6 @@ impl Store {
                 }
                 match &search.attribute {
                     Some((name, value)) => {
-                        self.complete_attributes().await?;
                         let value = user_attributes::key(value);
                         params.extend([value.into(), name.as_str().into()]);
                         self.query(&COUNT_ATTRIBUTE, &params).await?
@@ -377,11 +375,10 @@ impl Store {
         service_client_id: Option<&str>,
     ) -> Result<Step, StoreError> {
         let step = Step::new(&INSERT, user_columns(realm_id, user, service_client_id)?);
-        let step = step
+        Ok(step
             .on_conflict(USERNAME_TAKEN)
-            .on_conflict_in("unique_email", EMAIL_TAKEN);
-        let step = federated_users::linked(step, realm_id, user);
-        Ok(user_attributes::inserted(step, realm_id, user))
+            .on_conflict_in("unique_email", EMAIL_TAKEN)
+            .followed_by(rows_of(realm_id, user, false)))
     }
 
     /// The step that replaces the user; touch it in the same batch.
@@ -395,12 +392,11 @@ impl Store {
         service_client_id: Option<&str>,
     ) -> Result<Step, StoreError> {
         let step = Step::new(&UPDATE, user_columns(realm_id, user, service_client_id)?);
-        let step = step
+        Ok(step
             .or_fail("the user is gone")
             .on_conflict(USERNAME_TAKEN)
-            .on_conflict_in("unique_email", EMAIL_TAKEN);
-        let step = federated_users::relinked(step, realm_id, user);
-        Ok(user_attributes::replaced(step, realm_id, user))
+            .on_conflict_in("unique_email", EMAIL_TAKEN)
+            .followed_by(rows_of(realm_id, user, true)))
     }
 
     pub fn delete_user(realm_id: &str, id: &str) -> Step {
@@ -520,6 +516,14 @@ impl Store {
         let rows = self.query(statement, params).await?;
         rows.first().map(|row| row.json(0)).transpose()
     }
+}
+
+/// The steps that write what of the user's document is to be found by index; `before` says whether there
+/// was something already.
+fn rows_of(realm_id: &str, user: &UserRepresentation, before: bool) -> Vec<Step> {
+    let mut steps = federated_users::links(realm_id, user, before);
+    steps.extend(user_attributes::attributes(realm_id, user, before));
+    steps
 }
 
 /// The LIKE pattern of a search word.

@@ -490,11 +490,11 @@ async fn users_are_found_by_what_is_known_of_them() {
         assert_eq!(all(&anywhere("user000001")).await.len(), 10);
         assert_eq!(found(&anywhere("user000001*"), 3, 2).await, ["013", "014"]);
         assert_eq!(all(&anywhere("mail0000007")).await, ["007"]);
-        assert_eq!(all(&anywhere("first7")).await.len(), 113);
+        assert_eq!(all(&anywhere("first7")).await.len(), 122);
         assert_eq!(all(&anywhere("\"First7\"")).await, ["007", "user0001007"]);
         assert_eq!(all(&anywhere("L\u{c4}ST0000009")).await, ["009"]);
         assert_eq!(
-            all(&anywhere("*000112*")).await,
+            all(&anywhere("*er000112*")).await,
             [
                 "user0001120",
                 "user0001121",
@@ -511,7 +511,7 @@ async fn users_are_found_by_what_is_known_of_them() {
         assert_eq!(all(&anywhere("ser0000012")).await.len(), 0);
         assert_eq!(
             store.count_users("r", &anywhere("first7")).await.unwrap(),
-            113
+            122
         );
         let exactly = |email: &str| UserSearch {
             email: Some(email.to_owned()),
@@ -574,30 +574,31 @@ async fn searches_among_many_users() {
             attribute: Some(("badge".to_owned(), format!("B{id:07}"))),
             ..UserSearch::default()
         };
-        let kinds: [(&str, Box<dyn Fn(usize) -> UserSearch>); 6] = [
-            ("exact username", Box::new(exact)),
-            ("attribute", Box::new(badge)),
-            (
-                "prefix, 10 hits",
-                Box::new(|id| anywhere(&format!("user{:06}", id / 10))),
-            ),
-            (
-                "prefix, 10000 hits",
-                Box::new(|id| anywhere(&format!("user{:03}", id / 10_000))),
-            ),
-            (
-                "prefix of last name",
-                Box::new(|id| anywhere(&format!("l\u{e4}st{:06}", id / 10))),
-            ),
-            ("infix", Box::new(|id| anywhere(&format!("*{id:07}*")))),
-        ];
-        for (name, search) in kinds {
+        let search = |kind: &str, id: usize| match kind {
+            "exact username" => exact(id),
+            "attribute" => badge(id),
+            "prefix, 10 hits" => anywhere(&format!("user{:06}", id / 10)),
+            "prefix, 10000 hits" => anywhere(&format!("user{:03}", id / 10_000)),
+            "prefix of last name" => anywhere(&format!("l\u{e4}st{:06}", id / 10)),
+            _ => anywhere(&format!("*{id:07}*")),
+        };
+        for name in [
+            "exact username",
+            "attribute",
+            "prefix, 10 hits",
+            "prefix, 10000 hits",
+            "prefix of last name",
+            "infix",
+        ] {
             let mut times = Vec::new();
             for i in 0..51_usize {
                 let id = i.wrapping_mul(7_919_111) % count;
                 let started = std::time::Instant::now();
                 let page = Page::new(Some(0), Some(100));
-                store.search_users("r", &search(id), page).await.unwrap();
+                store
+                    .search_users("r", &search(name, id), page)
+                    .await
+                    .unwrap();
                 times.push(started.elapsed());
                 if name == "infix" && i == 4 {
                     break;

@@ -7,8 +7,10 @@ use super::{EntryName, VaultError, VaultProvider};
 /// Variables of the environment whose names begin with a prefix.
 pub struct EnvironmentVault {
     prefix: String,
-    read: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    read: Box<Read>,
 }
+
+type Read = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl EnvironmentVault {
     pub fn new(prefix: &str) -> Self {

@@ -5,8 +5,6 @@ use super::{Statement, Value};
 #[must_use = "a batch does nothing until it is committed"]
 pub struct Batch {
     pub(crate) steps: Vec<Step>,
-    /// What steps brought along; they come after all others, so that answers keep their places.
-    pub(crate) after: Vec<Step>,
     pub(crate) touched: Vec<Touch>,
 }
 
@@ -19,10 +17,9 @@ pub struct Step {
     pub(crate) guard: Option<&'static str>,
     /// What a violated uniqueness or reference means to a reader.
     pub(crate) conflict: Option<String>,
-    /// Steps that belong to this one and come after all others of the batch.
-    pub(crate) along: Vec<Step>,
-    /// The same as `conflict`, for constraints with this word in their name or in the names of their
-    /// columns.
+    /// What goes with it in every batch.
+    after: Vec<Self>,
+    /// The same, for constraints with this word in their name or in the names of their columns.
     pub(crate) conflicts: Vec<(&'static str, &'static str)>,
 }
 
@@ -51,8 +48,11 @@ impl Batch {
     }
 
     pub fn push(&mut self, mut step: Step) -> &mut Self {
-        self.after.append(&mut step.along);
+        let after = std::mem::take(&mut step.after);
         self.steps.push(step);
+        for step in after {
+            self.push(step);
+        }
         self
     }
 
@@ -75,20 +75,20 @@ impl Step {
             params,
             guard: None,
             conflict: None,
-            along: Vec::new(),
+            after: Vec::new(),
             conflicts: Vec::new(),
         }
+    }
+
+    /// These follow it in every batch that it is pushed to.
+    pub(crate) fn followed_by(mut self, after: Vec<Self>) -> Self {
+        self.after = after;
+        self
     }
 
     /// The batch fails with `text` when this statement changes or returns no row.
     pub fn or_fail(mut self, text: &'static str) -> Self {
         self.guard = Some(text);
-        self
-    }
-
-    /// Brings another step along.
-    pub(crate) fn and(mut self, step: Self) -> Self {
-        self.along.push(step);
         self
     }
 
