@@ -67,7 +67,7 @@ pub async fn ensure_master(services: &Services) -> Result<bool, BootstrapError> 
             realm: Some(MASTER.to_owned()),
             ..Default::default()
         };
-        match whole_realm::create(services, wanted, None).await {
+        match whole_realm::create(services, wanted, None, "").await {
             Ok(_) => {}
             // Another replica was faster.
             Err(e) if e.status == http::StatusCode::CONFLICT => {}

@@ -20,6 +20,7 @@ use realmkeep_store::{Batch, Realm, Store, Touch};
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::declarative::SecretDigests;
 use crate::error::{ApiError, ApiResult};
 use crate::merge::merged;
 use crate::names::Names;
@@ -524,10 +525,11 @@ async fn check_federated(cx: &Cx, client: &ClientRepresentation) -> ApiResult<()
     Ok(())
 }
 
-async fn read(cx: Cx) -> ApiResult<Json<ClientRepresentation>> {
+async fn read(cx: Cx) -> ApiResult<impl IntoResponse> {
     cx.require(VIEW)?;
     let client = here(&cx).await?;
-    Ok(Json(shown_within_rights(client, &cx).await?))
+    let digests = SecretDigests::of_client(&cx, &client)?;
+    Ok(digests.beside(shown_within_rights(client, &cx).await?))
 }
 
 /// As [`shown`]; the secret of a client that may do more than the actor stays hidden.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
@@ -12,6 +12,7 @@ use realmkeep_representations::{ComponentRepresentation, KeysMetadataRepresentat
 use realmkeep_store::documents::RealmKey;
 use realmkeep_store::{Batch, Store};
 
+use crate::declarative::SecretDigests;
 use crate::error::{ApiError, ApiResult};
 use crate::merge::merged;
 use crate::request::{Cx, Given, new_id};
@@ -30,7 +31,7 @@ const REGISTRATION_POLICIES: [&str; 7] = [
     "trusted-hosts",
 ];
 /// Configuration entries that are secrets.
-const SECRETS: [&str; 5] = [
+pub const SECRETS: [&str; 5] = [
     "privateKey",
     "secret",
     "bindCredential",
@@ -151,9 +152,11 @@ async fn here(cx: &Cx) -> ApiResult<ComponentRepresentation> {
         .ok_or_else(|| ApiError::not_found("Could not find component"))
 }
 
-async fn read(cx: Cx) -> ApiResult<Json<ComponentRepresentation>> {
+async fn read(cx: Cx) -> ApiResult<impl IntoResponse> {
     cx.require(&[Right::VIEW_REALM])?;
-    Ok(Json(masked(here(&cx).await?)))
+    let component = here(&cx).await?;
+    let digests = SecretDigests::of_component(&cx, &component)?;
+    Ok(digests.beside(masked(component)))
 }
 
 async fn update(cx: Cx, given: Given<ComponentRepresentation>) -> ApiResult<StatusCode> {

@@ -113,7 +113,7 @@ impl ApiError {
         self
     }
 
-    fn busy(reason: impl std::fmt::Display) -> Self {
+    pub fn busy(reason: impl std::fmt::Display) -> Self {
         Self {
             retry_after: Some(1),
             ..Self::error(StatusCode::SERVICE_UNAVAILABLE, reason.to_string())

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
@@ -15,6 +15,7 @@ use realmkeep_store::{Batch, Store};
 use serde_json::{Value, json};
 use url::{Host, Url};
 
+use crate::declarative::SecretDigests;
 use crate::error::{ApiError, ApiResult};
 use crate::merge::merged;
 use crate::request::{Cx, Given, new_id};
@@ -291,9 +292,11 @@ async fn create(cx: Cx, given: Given<IdentityProviderRepresentation>) -> ApiResu
     cx.commit_created(batch, &alias).await
 }
 
-async fn read(cx: Cx) -> ApiResult<Json<IdentityProviderRepresentation>> {
+async fn read(cx: Cx) -> ApiResult<impl IntoResponse> {
     cx.require(VIEW)?;
-    Ok(Json(shown(here(&cx)?.clone())))
+    let provider = here(&cx)?;
+    let digests = SecretDigests::of_provider(&cx, provider)?;
+    Ok(digests.beside(shown(provider.clone())))
 }
 
 async fn update(cx: Cx, given: Given<IdentityProviderRepresentation>) -> ApiResult<StatusCode> {

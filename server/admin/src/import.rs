@@ -54,7 +54,7 @@ pub struct Imported {
 pub async fn import_realm(services: &Services, export: &Value) -> Result<Imported, ImportError> {
     let (given, unknown_fields) = strict::collect_unknown::<RealmRepresentation>(export)?;
     let realm = given.realm.clone().unwrap_or_default();
-    whole_realm::create(services, given, None)
+    whole_realm::create(services, given, None, "")
         .await
         .map_err(|e| ImportError::Refused(e.text()))?;
     Ok(Imported {

@@ -20,6 +20,7 @@ mod client_secrets;
 mod clients;
 mod components;
 mod console;
+mod declarative;
 mod error;
 mod events;
 mod export;
@@ -64,22 +65,20 @@ use axum::extract::{Request, State};
 use axum::routing::any;
 use http::Uri;
 use realmkeep_authn::Services;
-use tower::ServiceExt;
+
+use declarative::Routes;
 
 /// Everything below `/admin`; paths with a slash at the end are taken as well.
 pub fn router() -> Router<Arc<Services>> {
-    let routes: Arc<OnceLock<Router>> = Arc::default();
+    let routes: Arc<OnceLock<Routes>> = Arc::default();
     let handler = move |State(services): State<Arc<Services>>, mut request: Request| {
         let routes = routes
-            .get_or_init(|| admin_routes().with_state(services))
+            .get_or_init(|| Routes::new(admin_routes(), services))
             .clone();
         async move {
             trim_slash(request.uri_mut());
             request.extensions_mut().insert(audit::Sent::default());
-            match routes.oneshot(request).await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            }
+            routes.answer(request).await
         }
     };
     Router::new()
@@ -100,6 +99,7 @@ fn admin_routes() -> Router<Arc<Services>> {
         .merge(components::routes())
         .merge(sessions::routes())
         .merge(import::routes())
+        .merge(declarative::routes())
         .nest("/clients", clients::routes())
         .nest("/client-scopes", client_scopes::routes())
         .nest("/users", users::routes())

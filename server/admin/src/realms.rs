@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Query, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::request::Parts;
@@ -19,6 +19,7 @@ use serde_json::Value;
 use crate::actor::Actor;
 use crate::audit::Audit;
 use crate::clients::ScopeDefaults;
+use crate::declarative::{Declared, SecretDigests, refuse_foreign_owner};
 use crate::error::{ApiError, ApiResult};
 use crate::export::{self, Extent};
 use crate::merge::merged;
@@ -45,6 +46,7 @@ pub fn routes() -> Router<Arc<Services>> {
 pub struct Caller {
     pub actor: Actor,
     pub audit: Audit,
+    pub declared: Declared,
 }
 
 impl FromRequestParts<Arc<Services>> for Caller {
@@ -57,6 +59,7 @@ impl FromRequestParts<Arc<Services>> for Caller {
         Ok(Self {
             actor: Actor::authenticate(services, &parts.headers).await?,
             audit: Audit::of(parts),
+            declared: Declared::of(&parts.headers)?,
         })
     }
 }
@@ -115,7 +118,8 @@ async fn create(
     }
     let name = given.value.realm.clone().unwrap_or_default();
     let owner = caller.actor.subject.user.id.clone();
-    whole_realm::create(&services, given.value, owner.as_deref()).await?;
+    let record = caller.declared.record();
+    whole_realm::create(&services, given.value, owner.as_deref(), &record).await?;
     services
         .events
         .emit(&caller.audit.event(&name, &caller.actor));
@@ -155,11 +159,12 @@ pub fn mask(realm: &mut RealmRepresentation) {
     }
 }
 
-async fn read(cx: Cx) -> ApiResult<Json<RealmRepresentation>> {
+async fn read(cx: Cx) -> ApiResult<Response> {
     if cx.rights.has(Right::VIEW_REALM) {
-        return Ok(Json(settings_shown(&cx.realm)));
+        let digests = SecretDigests::of_realm(&cx)?;
+        return Ok(digests.beside(settings_shown(&cx.realm)).into_response());
     }
-    Ok(Json(only_name(&cx.realm)))
+    Ok(Json(only_name(&cx.realm)).into_response())
 }
 
 async fn update(cx: Cx, given: Given<RealmRepresentation>) -> ApiResult<StatusCode> {
@@ -340,6 +345,7 @@ async fn rename(cx: &Cx, batch: &mut Batch, name: &str) -> ApiResult<()> {
 
 async fn delete(cx: Cx) -> ApiResult<StatusCode> {
     cx.require(&[Right::MANAGE_REALM])?;
+    refuse_foreign_owner(&cx).await?;
     whole_realm::delete(&cx.services, &cx.realm).await?;
     cx.changed();
     Ok(StatusCode::NO_CONTENT)

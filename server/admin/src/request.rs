@@ -12,6 +12,7 @@ use realmkeep_authn::Services;
 use realmkeep_events::Event;
 use realmkeep_representations::{RealmRepresentation, strict};
 use realmkeep_store::documents::Page;
+use realmkeep_store::owners::OWNED;
 use realmkeep_store::realms::REALM_CHANGED;
 use realmkeep_store::{Batch, Realm, Row, Store, StoreError, Touch};
 use serde::de::DeserializeOwned;
@@ -20,6 +21,7 @@ use uuid::Uuid;
 
 use crate::actor::Actor;
 use crate::audit::{Audit, Sent};
+use crate::declarative::{self, Declared, Exchange};
 use crate::error::{ApiError, ApiResult};
 use crate::rights::{Right, Rights};
 
@@ -33,6 +35,8 @@ pub struct Cx {
     pub realm: Arc<Realm>,
     pub actor: Actor,
     pub rights: Rights,
+    /// Whose the objects are that this request changes.
+    pub declared: Declared,
     params: HashMap<String, String>,
     /// As sent: a name may come more than once.
     query: Vec<(String, String)>,
@@ -52,6 +56,15 @@ impl Cx {
     /// The path parameter, decoded.
     pub fn param(&self, name: &str) -> &str {
         self.params.get(name).map_or("", String::as_str)
+    }
+
+    pub fn method(&self) -> &Method {
+        &self.audit.method
+    }
+
+    /// The request's whole path.
+    pub fn path(&self) -> &str {
+        &self.audit.path
     }
 
     pub fn has_param(&self, name: &str) -> bool {
@@ -150,19 +163,46 @@ impl Cx {
         Ok(self.created(name))
     }
 
+    /// As [`Cx::commit_created`], of an object that is the realm's under another path, `object`.
+    ///
+    /// # Errors
+    /// As the store; nothing is written then.
+    pub async fn commit_created_as(
+        &self,
+        batch: Batch,
+        name: &str,
+        object: &str,
+    ) -> ApiResult<Response> {
+        self.commit_as(batch, Some(name), Some(object)).await?;
+        Ok(self.created(name))
+    }
+
     /// As [`Cx::commit`]; the event is about the object `created` below the request's path.
     ///
     /// # Errors
     /// As the store; nothing is written then.
     pub async fn commit_of(
         &self,
+        batch: Batch,
+        created: Option<&str>,
+    ) -> ApiResult<Vec<Vec<Row>>> {
+        self.commit_as(batch, created, None).await
+    }
+
+    async fn commit_as(
+        &self,
         mut batch: Batch,
         created: Option<&str>,
+        object: Option<&str>,
     ) -> ApiResult<Vec<Vec<Row>>> {
         let now = self.services.clock.now_millis();
         self.audit
             .stage(&mut batch, &self.realm, &self.actor, created, now)?;
-        let rows = self.store().commit(batch).await?;
+        declarative::stage_ownership(self, &mut batch, object.or(created));
+        let rows = match self.store().commit(batch).await {
+            Err(StoreError::Guard(OWNED)) => return Err(declarative::conflict(self).await),
+            rows => rows?,
+        };
         self.services.events.announce(&self.event());
         Ok(rows)
     }
@@ -197,12 +237,14 @@ impl Cx {
                 created.as_deref(),
                 now,
             )?;
+            declarative::stage_ownership(self, &mut batch, created.as_deref());
             match self.store().commit(batch).await {
                 Ok(_) => {
                     self.services.events.announce(&self.event());
                     return Ok(outcome);
                 }
                 Err(StoreError::Guard(REALM_CHANGED)) => {}
+                Err(StoreError::Guard(OWNED)) => return Err(declarative::conflict(self).await),
                 Err(e) => return Err(e.into()),
             }
         }
@@ -273,11 +315,15 @@ impl FromRequestParts<Arc<Services>> for Cx {
         if rights.is_empty() {
             return Err(ApiError::forbidden());
         }
+        if let Some(exchange) = parts.extensions.get::<Exchange>() {
+            exchange.tell_realm(&realm);
+        }
         Ok(Self {
             services: services.clone(),
             realm,
             actor,
             rights,
+            declared: Declared::of(&parts.headers)?,
             params,
             query,
             audit: Audit::of(parts),

@@ -212,7 +212,8 @@ async fn create(cx: Cx, given: Given<RoleRepresentation>) -> ApiResult<Response>
     steps::add_role(cx.store(), &mut batch, &cx.realm.id, &role)?;
     steps::add_composites(&mut batch, &names, &role)?;
     batch.touch(cx.touch_realm());
-    cx.commit_created(batch, &name).await
+    let object = format!("roles-by-id/{}", role.id.as_deref().unwrap_or_default());
+    cx.commit_created_as(batch, &name, &object).await
 }
 
 async fn read(cx: Cx) -> ApiResult<Json<RoleRepresentation>> {

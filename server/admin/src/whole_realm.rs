@@ -41,7 +41,7 @@ pub const OBJECTS: [&str; 11] = [
 
 /// Creates the realm that `given` describes, with all that a realm starts with where nothing is said
 /// about it, and the rights on it in the master realm, which `owner`, a user of the master realm, gets.
-/// Returns the realm's id.
+/// `managed_by` is the record of the tool that declares it, or empty. Returns the realm's id.
 ///
 /// # Errors
 /// 400 names what is wrong in `given`, 409 what exists already; nothing is written then.
@@ -49,6 +49,7 @@ pub async fn create(
     services: &Services,
     given: RealmRepresentation,
     owner: Option<&str>,
+    managed_by: &str,
 ) -> ApiResult<String> {
     let name = checked_name(&given)?;
     if services.store.find_realm(&name).await?.is_some() {
@@ -64,6 +65,9 @@ pub async fn create(
     let realm_id = add_realm(services, &mut batch, &complete, keys).await?;
     if name != MASTER {
         add_rights_in_master(services, &mut batch, &name, owner).await?;
+    }
+    if !managed_by.is_empty() {
+        batch.push(Store::set_owner(&realm_id, "", managed_by));
     }
     batch.touch(Touch::Realm(realm_id.clone()));
     services.store.commit(batch).await?;

@@ -13,11 +13,11 @@ use realmkeep_workload_identity::OutboundHttp;
 /// Realms whose profiles are kept ready.
 const PROFILES: u64 = 10_000;
 
-/// Mails, profiles and lists of bad passwords.
-#[derive(Debug)]
+/// Mails, profiles and lists of bad passwords; cheap to clone.
+#[derive(Clone, Debug)]
 pub struct Accounts {
     pub mail: Mailer,
-    pub blacklists: Blacklists,
+    pub blacklists: Arc<Blacklists>,
     /// By realm id, with the text that each was made from.
     profiles: Cache<String, (Option<String>, Arc<UserProfile>)>,
 }
@@ -26,7 +26,7 @@ impl Accounts {
     pub fn new(mail: Mailer, blacklists: Blacklists) -> Self {
         Self {
             mail,
-            blacklists,
+            blacklists: Arc::new(blacklists),
             profiles: Cache::new(PROFILES),
         }
     }

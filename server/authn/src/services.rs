@@ -41,6 +41,25 @@ pub struct BootstrapTrust {
 }
 
 impl Services {
+    /// The same server over another store, such as an open transaction; what was read of the other one is
+    /// not shared.
+    #[must_use]
+    pub fn over(&self, store: Store, events: Events) -> Self {
+        Self {
+            keys: Keys::new(store.clone()),
+            store,
+            passwords: self.passwords.clone(),
+            clock: self.clock.clone(),
+            events,
+            base_url: self.base_url.clone(),
+            remote_keys: self.remote_keys.clone(),
+            pages: self.pages.clone(),
+            bootstrap_trust: self.bootstrap_trust.clone(),
+            cookies: self.cookies.clone(),
+            accounts: self.accounts.clone(),
+        }
+    }
+
     /// The issuer of the realm: `{base}/realms/{realm}`.
     pub fn issuer(&self, realm: &str) -> String {
         self.base_url.issuer(realm)

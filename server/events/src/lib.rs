@@ -2,12 +2,14 @@
 
 mod event;
 mod event_type;
+mod held;
 mod listeners;
 mod metrics;
 mod recorder;
 
 pub use event::Event;
 pub use event_type::{EventType, default_saved_types, type_names};
+pub use held::HeldEvents;
 pub use listeners::{LISTENERS, Listener};
 pub use metrics::Metrics;
 pub use recorder::{expire, kept_types, user_event_step};
@@ -24,6 +26,8 @@ use recorder::Recorder;
 pub struct Events {
     metrics: Arc<Metrics>,
     recorder: Option<Recorder>,
+    /// Where events wait until it is certain that they happened.
+    held: Option<HeldEvents>,
 }
 
 impl Events {
@@ -32,6 +36,7 @@ impl Events {
         Self {
             metrics,
             recorder: None,
+            held: None,
         }
     }
 
@@ -40,12 +45,17 @@ impl Events {
         Self {
             metrics,
             recorder: Some(Recorder::start(store, clock)),
+            held: None,
         }
     }
 
     /// Counts the event, logs it and, where its realm keeps events, stores it in a moment. For an event
     /// that belongs to a change of the database, use [`Events::stage`] and [`Events::announce`].
     pub fn emit(&self, event: &Event) {
+        if let Some(held) = &self.held {
+            held.keep(event, true);
+            return;
+        }
         self.announce(event);
         if let Some(recorder) = &self.recorder {
             recorder.take(event);
@@ -63,6 +73,10 @@ impl Events {
     /// Counts the event and writes one log line with the exact reason of a failure; details never hold a
     /// credential.
     pub fn announce(&self, event: &Event) {
+        if let Some(held) = &self.held {
+            held.keep(event, false);
+            return;
+        }
         self.metrics.count(event);
         listeners::log(event);
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hkdf;
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -26,6 +27,7 @@ pub struct MasterKey(Arc<Inner>);
 struct Inner {
     bytes: Zeroizing<[u8; 32]>,
     at_rest: SealKey,
+    digests: hmac::Key,
 }
 
 impl MasterKey {
@@ -34,7 +36,12 @@ impl MasterKey {
     pub fn from_bytes(bytes: [u8; 32]) -> Result<Self, KeysError> {
         let bytes = Zeroizing::new(bytes);
         let at_rest = SealKey::new(&*expand(&*bytes, "secrets at rest")?)?;
-        Ok(Self(Arc::new(Inner { bytes, at_rest })))
+        let digests = hmac::Key::new(hmac::HMAC_SHA256, &*expand(&*bytes, "digests of secrets")?);
+        Ok(Self(Arc::new(Inner {
+            bytes,
+            at_rest,
+            digests,
+        })))
     }
 
     /// # Errors
@@ -131,6 +138,15 @@ impl Seal for MasterKey {
             })?;
         String::from_utf8(plaintext).map_err(|_| unreadable("it is not text"))
     }
+
+    fn digest(&self, plaintext: &str, context: &str) -> Result<String, StoreError> {
+        let mut mac = hmac::Context::with_key(&self.0.digests);
+        // Its length keeps the context and the text apart.
+        mac.update(&context.len().to_be_bytes());
+        mac.update(context.as_bytes());
+        mac.update(plaintext.as_bytes());
+        Ok(URL_SAFE_NO_PAD.encode(mac.sign()))
+    }
 }
 
 impl fmt::Debug for MasterKey {
@@ -220,6 +236,18 @@ mod tests {
         for bad in [torn.as_str(), "", "v1.", "s3cret", "v1.AAAA", "v2.AAAA"] {
             assert!(Seal::open(&key, bad, "client").is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_digest_tells_texts_contexts_and_keys_apart() {
+        let key = MasterKey::generate().unwrap();
+        let digest = Seal::digest(&key, "s3cret", "client").unwrap();
+        assert_eq!(digest, Seal::digest(&key, "s3cret", "client").unwrap());
+        for (text, context) in [("s3cret", "realm"), ("s3crets", "client"), ("ts3cret", "clien")] {
+            assert_ne!(digest, Seal::digest(&key, text, context).unwrap());
+        }
+        let other = MasterKey::generate().unwrap();
+        assert_ne!(digest, Seal::digest(&other, "s3cret", "client").unwrap());
     }
 
     #[test]

@@ -13,11 +13,12 @@ use crate::texts::{FALLBACK_LOCALE, RealmTexts, Translator};
 use crate::theme::{self, Theme};
 use crate::{Frame, Look, locale};
 
-/// All pages in all themes and languages, read once at start.
+/// All pages in all themes and languages, read once at start; cheap to clone.
+#[derive(Clone)]
 pub struct Pages {
     base_path: String,
     built_in: Arc<Theme>,
-    themes: HashMap<String, Arc<Theme>>,
+    themes: Arc<HashMap<String, Arc<Theme>>>,
     /// Changes with every template, style and script.
     version: String,
 }
@@ -70,7 +71,7 @@ impl Pages {
         Ok(Self {
             base_path: base_path.to_owned(),
             built_in,
-            themes,
+            themes: Arc::new(themes),
             version,
         })
     }

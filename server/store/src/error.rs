@@ -39,6 +39,9 @@ pub enum StoreError {
     Unstorable(&'static str),
     #[error("the database is closing")]
     Closed,
+    /// A transaction was to begin in another one.
+    #[error("a transaction cannot begin inside of another one")]
+    Nested,
     #[error("database failure")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

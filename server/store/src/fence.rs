@@ -26,11 +26,11 @@ const WAITING: usize = 4096;
 /// Changes read at once; a server that missed more forgets everything.
 const MOST: i64 = 1_000;
 /// Changes kept; a server that was away for longer forgets everything.
-const KEPT: i64 = 10_000;
+pub(crate) const KEPT: i64 = 10_000;
 /// Without requests, time between two looks.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Objects noted by name in one transaction; beyond it, their realms.
-const NAMED: usize = 64;
+pub(crate) const NAMED: usize = 64;
 
 type Waiter = oneshot::Sender<Result<(), StoreError>>;
 
@@ -42,23 +42,16 @@ pub(crate) struct Fence {
 /// The steps that tell other servers what a transaction touches; none for no touch. They go last:
 /// the row that they count up is locked until the commit.
 pub(crate) fn steps<'a>(touched: impl Iterator<Item = &'a Touch>) -> Vec<Step> {
-    let mut all: Vec<&Touch> = Vec::new();
+    let mut all: Vec<Touch> = Vec::new();
     for touch in touched {
-        if !all.contains(&touch) {
-            all.push(touch);
+        if !all.contains(touch) {
+            all.push(touch.clone());
         }
     }
-    let mut notes: Vec<[Value; 3]> = all.iter().map(|touch| note(touch)).collect();
-    if notes.len() > NAMED {
-        notes.clear();
-        for touch in all {
-            let (Touch::Realm(id) | Touch::Client(id, _) | Touch::User(id, _)) = touch;
-            let realm = note(&Touch::Realm(id.clone()));
-            if !notes.contains(&realm) {
-                notes.push(realm);
-            }
-        }
+    if all.len() > NAMED {
+        all = realms(&all);
     }
+    let notes: Vec<[Value; 3]> = all.iter().map(note).collect();
     let Ok(count) = i64::try_from(notes.len()) else {
         return Vec::new();
     };
@@ -70,6 +63,18 @@ pub(crate) fn steps<'a>(touched: impl Iterator<Item = &'a Touch>) -> Vec<Step> {
         steps.push(Step::new(&NOTE, vec![back.into(), kind, realm, name]));
     }
     steps
+}
+
+/// The realms of what was touched, each once.
+pub(crate) fn realms(touched: &[Touch]) -> Vec<Touch> {
+    let mut realms = Vec::new();
+    for touch in touched {
+        let realm = Touch::Realm(touch.realm().to_owned());
+        if !realms.contains(&realm) {
+            realms.push(realm);
+        }
+    }
+    realms
 }
 
 fn note(touch: &Touch) -> [Value; 3] {
@@ -149,6 +154,7 @@ async fn look(store: &Store, known: &mut Option<i64>) -> Result<(), StoreError> 
         store.caches().forget_all();
     }
     *known = Some(position);
+    store.announce_change();
     Ok(())
 }
 

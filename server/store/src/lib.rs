@@ -5,6 +5,7 @@
 //! named constant, and a test prepares them all.
 
 pub mod cache;
+pub mod changes;
 pub mod clients;
 pub mod consents;
 mod db;
@@ -17,6 +18,7 @@ pub mod initial_access;
 pub mod login_failures;
 pub mod logout_notices;
 mod migrations;
+pub mod owners;
 pub mod pending;
 pub mod realms;
 pub mod roles;
@@ -24,6 +26,7 @@ pub mod seal;
 pub mod sessions;
 pub mod settings;
 pub mod single_use;
+mod transaction;
 pub mod users;
 
 pub use cache::{Client, Realm, Subject};
@@ -32,10 +35,13 @@ pub use db::{Batch, Row, Statement, Step, Touch, Value};
 pub use documents::Document;
 pub use error::StoreError;
 pub use seal::{NoSeal, Seal};
+pub use transaction::{Begin, Transaction};
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::watch;
 
 use db::Db;
 use db::postgres::Postgres;
@@ -50,8 +56,10 @@ pub struct Store {
 
 struct Inner {
     db: Db,
-    seal: Box<dyn Seal>,
+    seal: Arc<dyn Seal>,
     cache: cache::Caches,
+    /// Counts up when configuration changed, here or at another server.
+    changed: watch::Sender<u64>,
     /// Where other servers use the database, too.
     fence: Option<Fence>,
     /// The last write found the disk full or the like.
@@ -66,7 +74,7 @@ impl Store {
     pub fn open(path: &Path, seal: Box<dyn Seal>) -> Result<Self, StoreError> {
         let db = Sqlite::open(path)?;
         Ok(Self {
-            inner: Arc::new(Inner::new(Db::Sqlite(db), seal, None)),
+            inner: Arc::new(Inner::new(Db::Sqlite(db), seal.into(), None)),
         })
     }
 
@@ -80,7 +88,7 @@ impl Store {
         seal: Box<dyn Seal>,
     ) -> Result<Self, StoreError> {
         let db = Db::Postgres(Postgres::open(options).await?);
-        let inner = Fence::start(|fence| Arc::new(Inner::new(db, seal, Some(fence))));
+        let inner = Fence::start(|fence| Arc::new(Inner::new(db, seal.into(), Some(fence))));
         Ok(Self { inner })
     }
 
@@ -90,7 +98,7 @@ impl Store {
     /// When the database fails.
     pub async fn query(
         &self,
-        statement: &Statement,
+        statement: &'static Statement,
         params: &[Value],
     ) -> Result<Vec<Row>, StoreError> {
         self.inner.db.query(statement, params).await
@@ -111,8 +119,20 @@ impl Store {
             Err(_) => {}
         }
         // What may have been stored is forgotten, too.
-        self.inner.cache.forget(&touched);
+        self.forget(&touched);
         committed
+    }
+
+    /// Drops what was touched from the caches, and tells those who follow the changes.
+    pub(crate) fn forget(&self, touched: &[Touch]) {
+        self.inner.cache.forget(touched);
+        if !touched.is_empty() {
+            self.announce_change();
+        }
+    }
+
+    pub(crate) fn announce_change(&self) {
+        self.inner.changed.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// Whether the database answers and takes changes; for readiness. It is written to only after a
@@ -165,6 +185,15 @@ impl Store {
         self.inner.db.close();
     }
 
+    /// A digest of a secret under the server's key: the same for the same text in the same context, and
+    /// of no use for guessing to who has not the key.
+    ///
+    /// # Errors
+    /// When the cryptographic library refuses.
+    pub fn secret_digest(&self, secret: &str, context: &str) -> Result<String, StoreError> {
+        self.seal().digest(secret, context)
+    }
+
     pub(crate) fn seal(&self) -> &dyn Seal {
         self.inner.seal.as_ref()
     }
@@ -175,11 +204,12 @@ impl Store {
 }
 
 impl Inner {
-    fn new(db: Db, seal: Box<dyn Seal>, fence: Option<Fence>) -> Self {
+    fn new(db: Db, seal: Arc<dyn Seal>, fence: Option<Fence>) -> Self {
         Self {
             db,
             seal,
             cache: cache::Caches::default(),
+            changed: watch::Sender::new(0),
             fence,
             not_writable: AtomicBool::new(false),
         }
@@ -198,11 +228,13 @@ mod tests {
 
     fn statements() -> Vec<&'static Statement> {
         let lists = [
+            changes::ALL,
             clients::ALL,
             consents::ALL,
             events::ALL,
             fence::ALL,
             login_failures::ALL,
+            owners::ALL,
             federated_users::ALL,
             pending::ALL,
             realms::ALL,

@@ -13,6 +13,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0006_replicas.sql"),
     include_str!("../migrations/0007_user_consent.sql"),
     include_str!("../migrations/0008_federated_link.sql"),
+    include_str!("../migrations/0009_object_owners.sql"),
 ];
 
 /// The schema version that a program must know at least to work on a database of this version: raised

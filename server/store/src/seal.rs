@@ -12,6 +12,12 @@ pub trait Seal: Send + Sync {
     /// # Errors
     /// When the text was not sealed with this key and context.
     fn open(&self, sealed: &str, context: &str) -> Result<String, StoreError>;
+    /// A keyed digest: the same for the same text in the same context, and of no use for guessing to
+    /// who has not the key.
+    ///
+    /// # Errors
+    /// When the cryptographic library refuses.
+    fn digest(&self, plaintext: &str, context: &str) -> Result<String, StoreError>;
 }
 
 /// Stores secrets as they are; for tests of the store only.
@@ -25,5 +31,9 @@ impl Seal for NoSeal {
 
     fn open(&self, sealed: &str, _: &str) -> Result<String, StoreError> {
         Ok(sealed.to_owned())
+    }
+
+    fn digest(&self, plaintext: &str, context: &str) -> Result<String, StoreError> {
+        Ok(format!("{context}|{plaintext}"))
     }
 }

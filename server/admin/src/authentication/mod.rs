@@ -12,7 +12,7 @@ pub use required_actions::{
     configurable as action_is_configurable, known as required_action_names,
     sorted as sorted_actions,
 };
-pub use stored::{bindings, without_ids};
+pub use stored::{bindings, numbered, without_ids};
 
 use std::sync::Arc;
 

@@ -32,6 +32,14 @@ pub enum Touch {
     User(String, String),
 }
 
+impl Touch {
+    /// The id of the realm that it is about.
+    pub fn realm(&self) -> &str {
+        let (Self::Realm(id) | Self::Client(id, _) | Self::User(id, _)) = self;
+        id
+    }
+}
+
 impl Batch {
     pub fn new() -> Self {
         Self::default()

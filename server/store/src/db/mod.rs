@@ -3,8 +3,10 @@
 mod batch;
 pub mod postgres;
 pub mod sqlite;
+mod transaction;
 
 pub use batch::{Batch, Step, Touch};
+pub(crate) use transaction::OpenTransaction;
 
 use serde::de::DeserializeOwned;
 
@@ -16,17 +18,20 @@ use sqlite::Sqlite;
 pub(crate) enum Db {
     Sqlite(Sqlite),
     Postgres(Postgres),
+    /// An open transaction of one of them.
+    Transaction(OpenTransaction),
 }
 
 impl Db {
     pub(crate) async fn query(
         &self,
-        statement: &Statement,
+        statement: &'static Statement,
         params: &[Value],
     ) -> Result<Vec<Row>, StoreError> {
         match self {
             Self::Sqlite(db) => db.query(statement, params),
             Self::Postgres(db) => db.query(statement, params).await,
+            Self::Transaction(db) => db.query(statement, params).await,
         }
     }
 
@@ -34,6 +39,7 @@ impl Db {
         match self {
             Self::Sqlite(db) => db.commit(batch).await,
             Self::Postgres(db) => db.commit(batch).await,
+            Self::Transaction(db) => db.apply(batch).await,
         }
     }
 
@@ -41,6 +47,8 @@ impl Db {
         match self {
             Self::Sqlite(db) => db.close(),
             Self::Postgres(db) => db.close(),
+            // It ends with its owner.
+            Self::Transaction(_) => {}
         }
     }
 }

@@ -3,6 +3,8 @@
 //! A read takes about ten microseconds, less than a hop to another thread; a durable commit takes a
 //! disk flush, so batches that arrive while one is under way share the next one.
 
+pub(super) mod transaction;
+
 use std::path::Path;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
@@ -12,7 +14,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
 use tokio::sync::oneshot;
 
 use super::{Batch, Row, Statement, Value};
-use crate::{StoreError, migrations};
+use crate::{StoreError, fence, migrations};
+use transaction::Asked;
 
 /// Batches committed in one transaction at most.
 const GROUP: usize = 256;
@@ -28,13 +31,19 @@ pub struct Sqlite {
 }
 
 struct Writer {
-    jobs: mpsc::SyncSender<Job>,
+    jobs: mpsc::SyncSender<Work>,
     thread: JoinHandle<()>,
 }
 
 struct Job {
     batch: Batch,
     answer: oneshot::Sender<Result<Vec<Vec<Row>>, StoreError>>,
+}
+
+/// What the writer does next.
+enum Work {
+    Batch(Job),
+    Transaction(Asked),
 }
 
 impl Sqlite {
@@ -77,23 +86,27 @@ impl Sqlite {
     }
 
     pub async fn commit(&self, batch: Batch) -> Result<Vec<Vec<Row>>, StoreError> {
+        let (answer, result) = oneshot::channel();
+        self.queue(Work::Batch(Job { batch, answer })).await?;
+        result.await.map_err(|_| StoreError::Closed)?
+    }
+
+    async fn queue(&self, work: Work) -> Result<(), StoreError> {
         let jobs = match &*self.writer.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(writer) => writer.jobs.clone(),
             None => return Err(StoreError::Closed),
         };
-        let (answer, result) = oneshot::channel();
-        match jobs.try_send(Job { batch, answer }) {
-            Ok(()) => {}
-            Err(mpsc::TrySendError::Disconnected(_)) => return Err(StoreError::Closed),
-            Err(mpsc::TrySendError::Full(job)) => {
+        match jobs.try_send(work) {
+            Ok(()) => Ok(()),
+            Err(mpsc::TrySendError::Disconnected(_)) => Err(StoreError::Closed),
+            Err(mpsc::TrySendError::Full(work)) => {
                 // Rare: wait for a place off the runtime's threads.
-                tokio::task::spawn_blocking(move || jobs.send(job))
+                tokio::task::spawn_blocking(move || jobs.send(work))
                     .await
                     .map_err(|_| StoreError::Closed)?
-                    .map_err(|_| StoreError::Closed)?;
+                    .map_err(|_| StoreError::Closed)
             }
         }
-        result.await.map_err(|_| StoreError::Closed)?
     }
 
     pub fn close(&self) {
@@ -126,12 +139,24 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-fn write_loop(connection: &mut Connection, queue: &mpsc::Receiver<Job>) {
-    while let Ok(first) = queue.recv() {
-        let mut jobs = vec![first];
+fn write_loop(connection: &mut Connection, queue: &mpsc::Receiver<Work>) {
+    let mut next = queue.recv().ok();
+    while let Some(work) = next.take() {
+        let mut jobs = match work {
+            Work::Batch(job) => vec![job],
+            Work::Transaction(asked) => {
+                transaction::run(connection, asked);
+                next = queue.recv().ok();
+                continue;
+            }
+        };
         while jobs.len() < GROUP {
             match queue.try_recv() {
-                Ok(job) => jobs.push(job),
+                Ok(Work::Batch(job)) => jobs.push(job),
+                Ok(transaction) => {
+                    next = Some(transaction);
+                    break;
+                }
                 Err(_) => break,
             }
         }
@@ -143,6 +168,9 @@ fn write_loop(connection: &mut Connection, queue: &mpsc::Receiver<Job>) {
                 Err(cause) => Err(StoreError::NotStored(cause.clone())),
             };
             let _ = job.answer.send(result);
+        }
+        if next.is_none() {
+            next = queue.recv().ok();
         }
     }
     let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE);");
@@ -175,11 +203,28 @@ fn run_group(connection: &mut Connection, jobs: &[Job]) -> (Vec<Answer>, Result<
         }
         results.push(result);
     }
-    let commit = connection.execute_batch("COMMIT").map_err(|e| {
+    let touched = jobs
+        .iter()
+        .zip(&results)
+        .filter(|(_, result)| result.is_ok())
+        .flat_map(|(job, _)| &job.batch.touched);
+    let commit = note(connection, touched).and_then(|()| connection.execute_batch("COMMIT"));
+    let commit = commit.map_err(|e| {
         let _ = connection.execute_batch("ROLLBACK");
         e.to_string()
     });
     (results, commit)
+}
+
+/// Writes down what the transaction touches, for change feeds.
+fn note<'a>(
+    connection: &Connection,
+    touched: impl Iterator<Item = &'a super::Touch>,
+) -> rusqlite::Result<()> {
+    for step in fence::steps(touched) {
+        run(connection, step.statement, &step.params)?;
+    }
+    Ok(())
 }
 
 fn run_batch(connection: &Connection, batch: &Batch) -> Answer {

@@ -245,7 +245,7 @@ fn unprepared(failed: rows::Failed) -> Tried {
 }
 
 /// What the outcomes of one batch's steps mean.
-enum Verdict {
+pub(super) enum Verdict {
     Good(Vec<Vec<Row>>),
     Bad(StoreError),
     Again(String),
@@ -253,7 +253,7 @@ enum Verdict {
 }
 
 /// The first step that went wrong counts; those after it ran in vain.
-fn judge(batch: &Batch, outcomes: impl Iterator<Item = Outcome>) -> Verdict {
+pub(super) fn judge(batch: &Batch, outcomes: impl Iterator<Item = Outcome>) -> Verdict {
     let mut all = Vec::with_capacity(batch.steps.len());
     for (step, outcome) in batch.steps.iter().zip(outcomes) {
         let (rows, changed) = match outcome {

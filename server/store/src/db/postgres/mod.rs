@@ -9,9 +9,11 @@ mod error;
 mod group;
 mod migrate;
 mod rows;
+mod transaction;
 mod translate;
 
 pub use connect::{PostgresOptions, masked};
+pub(super) use transaction::PostgresTransaction;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -42,6 +44,9 @@ pub struct Postgres {
 struct Shared {
     pool: Pool,
     writer: Writer,
+    /// One transaction at a time is open for several steps: they order each other by a lock anyway, and
+    /// must not take the connections while they wait.
+    open: Arc<tokio::sync::Semaphore>,
     acquire_timeout: Duration,
     patience: Duration,
     /// By the statement's own text, which lives as long as the program.
@@ -74,6 +79,7 @@ impl Postgres {
             shared: Arc::new(Shared {
                 pool,
                 writer: Writer::new(connections),
+                open: Arc::new(tokio::sync::Semaphore::new(1)),
                 acquire_timeout: options.acquire_timeout,
                 patience: options.statement_timeout + GRACE,
                 translated: RwLock::default(),
