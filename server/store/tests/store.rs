@@ -226,7 +226,7 @@ async fn an_address_is_taken_by_one_of_many() {
             support::Place::Postgres(_) => vec![store.clone(), place.open().await],
         };
         let with = |id: &str, email: &str| {
-            let mut user = support::user(id, id);
+            let mut user = user(id, id);
             user.email = Some(email.to_owned());
             user
         };
@@ -444,7 +444,7 @@ async fn a_batch_fails_for_what_belongs_to_somebody_else() {
     }
 }
 
-fn named(id: usize) -> realmkeep_representations::UserRepresentation {
+fn named(id: usize) -> UserRepresentation {
     let mut user = user(&format!("id-{id:07}"), &format!("user{id:07}"));
     user.email = Some(format!("mail{id:07}@example.test"));
     user.first_name = Some(format!("First{}", id % 1_000));

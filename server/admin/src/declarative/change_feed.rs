@@ -55,11 +55,7 @@ impl Default for Feeds {
 
 /// The changes since a cursor: `Last-Event-ID`, or `since` in the query. Server-sent events where the
 /// request accepts them, else one page of JSON.
-pub async fn read(
-    cx: Cx,
-    parts: Parts,
-    Extension(feeds): Extension<Feeds>,
-) -> ApiResult<Response> {
+pub async fn read(cx: Cx, parts: Parts, Extension(feeds): Extension<Feeds>) -> ApiResult<Response> {
     cx.require(FOLLOWERS)?;
     let cursor = match parts.headers.get("last-event-id") {
         Some(id) => Some(
@@ -70,7 +66,10 @@ pub async fn read(
         ),
         None => cx.number("since")?,
     };
-    let accepts = parts.headers.get(header::ACCEPT).and_then(|v| v.to_str().ok());
+    let accepts = parts
+        .headers
+        .get(header::ACCEPT)
+        .and_then(|v| v.to_str().ok());
     if !accepts.is_some_and(|kinds| kinds.contains("text/event-stream")) {
         return Ok(Json(page(&cx, cursor).await?).into_response());
     }

@@ -3,9 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use realmkeep_authn::authenticators::registration_form::CaptchaPart;
-use realmkeep_authn::flow::{
-    Binding, Choice, ConfigTotp, KeyRequest, Login, OwnKey, Page, Shown,
-};
+use realmkeep_authn::flow::{Binding, Choice, ConfigTotp, KeyRequest, Login, OwnKey, Page, Shown};
 use realmkeep_authn::login_state::{BROWSER_COOKIE, LoginState, new_form};
 use realmkeep_pages::page::{self as pages, AnyPage, FieldErrors};
 use realmkeep_pages::{BackLink, Message, Notice, UsernameLabel};
