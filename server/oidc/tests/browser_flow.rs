@@ -65,6 +65,7 @@ impl Server {
         };
         server.fill().await;
         let app = realmkeep_oidc::router().with_state(services);
+        let app = app.into_make_service_with_connect_info::<std::net::SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         server
     }
