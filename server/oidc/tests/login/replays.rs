@@ -259,3 +259,21 @@ async fn waiting_tabs_follow_the_one_that_signs_in() {
         }
     }
 }
+
+/// A tab that was left open for too long is answered by the session that another tab has begun since,
+/// without the application having to ask again.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_tab_goes_on_by_the_session() {
+    let server = server().await;
+    server
+        .change_realm(|realm| realm.access_code_lifespan_login = Some(100))
+        .await;
+    let browser = Browser::default();
+    let expired = open(&server, &browser, &[("state", "expired")]).await;
+    let other = open(&server, &browser, &[]).await;
+    done(&send(&server, &browser, &other, &PASSWORD).await);
+    server.services.clock.advance(101);
+    let seen = send(&server, &browser, &expired, &PASSWORD).await;
+    assert_eq!(seen.answer()["state"], "expired");
+    done(&seen);
+}

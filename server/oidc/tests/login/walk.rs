@@ -241,7 +241,7 @@ impl Walk<'_> {
     }
 }
 
-/// 10^5 walks: `LOGIN_WALKS=100000`; `cargo xtask test` runs them.
+/// 10^5 walks: `LOGIN_WALKS=100000`, as `cargo xtask test --only "random walks"` sets it.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_walk_leads_in_without_the_proofs() {
     let walks = std::env::var("LOGIN_WALKS").map_or(WALKS, |text| text.parse().unwrap());
