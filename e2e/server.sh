@@ -1,6 +1,7 @@
 # A server of our own for tests that run beside it; sourced, not run. server_up starts it
 # on free ports with an empty database, and stops it when the shell ends. Sets server_url,
-# server_management, server_admin, server_password, server_log.
+# server_management, server_admin, server_password, server_log. server_host is what the URL calls
+# this machine, 127.0.0.1 by itself.
 
 # Builds the server, unless REALMKEEP_BINARY says where it is.
 server_build() {
@@ -23,7 +24,7 @@ for one in sockets: one.bind(("127.0.0.1", 0))
 print(*(one.getsockname()[1] for one in sockets))')
 	server_work=$(mktemp -d)
 	server_log=$server_work/log
-	server_url=http://127.0.0.1:$port
+	server_url=http://${server_host:-127.0.0.1}:$port
 	server_management=http://127.0.0.1:$management
 	server_admin=admin
 	server_password=$(head -c 18 /dev/urandom | base64)

@@ -20,9 +20,9 @@ const ELSEWHERE = {
   'login-reset-otp': 'all devices are set up anew',
   'login-x509-info': 'client certificates of users',
   'saml-post-form': 'SAML',
-  'webauthn-authenticate': 'WebAuthn',
-  'webauthn-error': 'WebAuthn',
-  'webauthn-register': 'WebAuthn',
+  'webauthn-authenticate': 'webauthn.mjs, which has keys',
+  'webauthn-error': 'webauthn.mjs',
+  'webauthn-register': 'webauthn.mjs',
 };
 
 const steps = new Steps('pages');

@@ -18,4 +18,10 @@ TEMPLATES=$(sed -n 's/^ *[a-z0-9_]*: [A-Za-z0-9]* = "\([a-z0-9-]*\)".*/\1/p' "$r
 export TEMPLATES
 library node "$cache/login.mjs"
 library node "$cache/pages.mjs"
+# Keys are for a domain: an address is none.
+server_down
+server_host=localhost
+server_up
+export_server
+library node "$cache/webauthn.mjs"
 libraries_end

@@ -295,6 +295,9 @@ fn check(services: &Services, realm: &Realm, new: &RealmRepresentation) -> ApiRe
     let policy = PasswordPolicy::of_realm(new.password_policy.as_deref())
         .map_err(|e| ApiError::bad_request(e.to_string()))?;
     check_policy(services, &policy)?;
+    if let Some(problem) = realmkeep_authn::webauthn::problem(new) {
+        return Err(ApiError::bad_request(problem));
+    }
     ScopeDefaults::of_stored(realm).check_realm(new)
 }
 

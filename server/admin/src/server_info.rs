@@ -65,6 +65,7 @@ const FEATURES: &[(&str, &str, bool)] = &[
     ),
     ("ORGANIZATION", "Organizations", false),
     ("PAR", "Pushed authorization requests", true),
+    ("PASSKEYS", "Passkeys on login forms", true),
     ("RECOVERY_CODES", "Recovery codes", true),
     (
         "TOKEN_EXCHANGE_STANDARD_V2",
@@ -72,7 +73,7 @@ const FEATURES: &[(&str, &str, bool)] = &[
         true,
     ),
     ("UPDATE_EMAIL", "Update of the e-mail address", false),
-    ("WEB_AUTHN", "Passkeys and security keys", false),
+    ("WEB_AUTHN", "Passkeys and security keys", true),
     ("WORKFLOWS", "Workflows", false),
 ];
 

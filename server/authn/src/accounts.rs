@@ -1,4 +1,5 @@
-//! What is needed to make and change accounts: mails, profiles, lists of bad passwords.
+//! What is needed to make and change accounts: mails, profiles, lists of bad passwords, whom
+//! attestations of security keys are trusted from.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use realmkeep_model::password_policy::{
 };
 use realmkeep_model::user_profile::UserProfile;
 use realmkeep_store::Realm;
+use realmkeep_webauthn::Truststore;
 use realmkeep_workload_identity::OutboundHttp;
 
 /// Realms whose profiles and password policies are kept ready.
@@ -20,6 +22,8 @@ const REALMS: u64 = 10_000;
 pub struct Accounts {
     pub mail: Mailer,
     pub blacklists: Blacklists,
+    /// Whose attestations of security keys count.
+    pub attestations: Truststore,
     /// By realm id, with the text that each was made from.
     profiles: Cache<String, (Option<String>, Arc<UserProfile>)>,
     /// By the text that each was made from.
@@ -31,6 +35,7 @@ impl Accounts {
         Self {
             mail,
             blacklists,
+            attestations: Truststore::Disabled,
             profiles: Cache::new(REALMS),
             policies: Cache::new(REALMS),
         }

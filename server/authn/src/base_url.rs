@@ -55,6 +55,20 @@ impl BaseUrl {
             .unwrap_or_default()
     }
 
+    /// The host alone, as browsers write it.
+    pub fn host(&self) -> String {
+        let url = Url::parse(&self.text).ok();
+        let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+        host.to_owned()
+    }
+
+    /// Scheme, host and port, as browsers write origins.
+    pub fn origin(&self) -> String {
+        let url = Url::parse(&self.text).ok();
+        url.map(|u| u.origin().ascii_serialization())
+            .unwrap_or_default()
+    }
+
     /// `{base}/realms/{realm}`.
     pub fn issuer(&self, realm: &str) -> String {
         format!("{}/realms/{realm}", self.text)

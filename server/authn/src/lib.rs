@@ -24,6 +24,7 @@ pub mod required_actions;
 mod services;
 pub mod session;
 pub mod set_password;
+pub mod webauthn;
 
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use cookies::CookieSeal;

@@ -11,6 +11,8 @@ pub struct Features {
     pub docker: bool,
     /// Exchange of tokens with other issuers, as it was before RFC 8693 was followed to the letter.
     pub token_exchange: bool,
+    /// The step of a flow that asks for passkeys alone, with the browser's list of them.
+    pub passkeys_authenticator: bool,
 }
 
 /// One that can be switched on.
@@ -46,6 +48,13 @@ pub const FEATURES: &[Feature] = &[
         kind: Kind::Preview,
         is_on: |all| all.token_exchange,
         switch_on: |all| all.token_exchange = true,
+    },
+    Feature {
+        name: "passkeys-conditional-ui-authenticator",
+        label: "Passkeys in a step of their own",
+        kind: Kind::Preview,
+        is_on: |all| all.passkeys_authenticator,
+        switch_on: |all| all.passkeys_authenticator = true,
     },
 ];
 
@@ -100,6 +109,11 @@ impl FromStr for Features {
             .filter(|name| !name.is_empty())
         {
             let (name, version) = given.split_once(':').unwrap_or((given, "v1"));
+            // Its name before there were passkeys on the ordinary forms.
+            let name = match name {
+                "passkeys" => "passkeys-conditional-ui-authenticator",
+                name => name,
+            };
             let named = |feature: &&Feature| match name {
                 "preview" => feature.kind == Kind::Preview,
                 _ => feature.name == name,
@@ -125,17 +139,26 @@ mod tests {
             Features::default(),
             Features {
                 docker: true,
-                token_exchange: false,
+                ..Features::default()
             },
         );
         let exchange = Features {
-            docker: false,
             token_exchange: true,
+            ..Features::default()
+        };
+        let passkeys = Features {
+            passkeys_authenticator: true,
+            ..Features::default()
+        };
+        let preview = Features {
+            token_exchange: true,
+            ..passkeys
         };
         assert_eq!(read(""), Ok(none));
         assert_eq!(read("docker"), Ok(docker));
         assert_eq!(read(" docker:v1 ,"), Ok(docker));
-        assert_eq!(read("preview"), Ok(exchange));
+        assert_eq!(read("preview"), Ok(preview));
+        assert_eq!(read("passkeys"), Ok(passkeys));
         assert_eq!(read("token-exchange:v1"), Ok(exchange));
         for bad in ["dockre", "docker:v2", "DOCKER", "docker,nope"] {
             let said = read(bad).unwrap_err().to_string();

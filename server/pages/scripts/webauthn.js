@@ -15,7 +15,7 @@
     HTMLFormElement.prototype.submit.call(form);
   };
 
-  const get = async (form, conditional, signal) => {
+  const get = async (form, mediation, signal) => {
     const request = JSON.parse(form.dataset.request);
     const publicKey = {
       challenge: bytes(request.challenge),
@@ -25,7 +25,7 @@
     if (request.timeout > 0) publicKey.timeout = request.timeout * 1000;
     if (request.user_verification) publicKey.userVerification = request.user_verification;
     const options = { publicKey, signal };
-    if (conditional) options.mediation = 'conditional';
+    if (mediation) options.mediation = mediation;
     const found = await navigator.credentials.get(options);
     send(form, {
       clientDataJSON: text(found.response.clientDataJSON),
@@ -43,11 +43,14 @@
     publicKey.excludeCredentials = descriptors(publicKey.excludeCredentials);
     const made = await navigator.credentials.create({ publicKey });
     const transports = made.response.getTransports ? made.response.getTransports() : [];
+    const { rk } = made.getClientExtensionResults().credProps || {};
     send(form, {
       clientDataJSON: text(made.response.clientDataJSON),
       attestationObject: text(made.response.attestationObject),
       publicKeyCredentialId: made.id,
       transports: transports.join(','),
+      authenticatorAttachment: made.authenticatorAttachment || '',
+      residentKey: rk === undefined ? '' : String(rk),
     });
   };
 
@@ -63,16 +66,18 @@
     ask.hidden = false;
     ask.addEventListener('click', () => {
       if (waiting) waiting.abort();
-      get(authenticate, false).catch(failed(authenticate));
+      get(authenticate, '').catch(failed(authenticate));
     });
-    if (authenticate.dataset.conditional && window.PublicKeyCredential
-        && PublicKeyCredential.isConditionalMediationAvailable) {
-      PublicKeyCredential.isConditionalMediationAvailable().then((available) => {
-        if (!available) return;
-        waiting = new AbortController();
-        get(authenticate, true, waiting.signal).catch(() => {});
-      });
-    }
+    const { mediation } = authenticate.dataset;
+    const offer = () => {
+      waiting = new AbortController();
+      get(authenticate, mediation, waiting.signal).catch(() => {});
+    };
+    if (mediation === 'conditional') {
+      if (window.PublicKeyCredential && PublicKeyCredential.isConditionalMediationAvailable) {
+        PublicKeyCredential.isConditionalMediationAvailable().then((available) => { if (available) offer(); });
+      }
+    } else if (mediation) offer();
   }
   const make = document.getElementById('registerWebAuthn');
   if (register && make) make.addEventListener('click', () => create(register).catch(failed(register)));

@@ -160,8 +160,9 @@ options! {
     }
     "Features" {
         /// What is off unless it is named here, separated by commas: `docker` (tokens for Docker
-        /// registries), `token-exchange` (exchange of tokens with other issuers); `preview` stands
-        /// for those that are in preview.
+        /// registries), `token-exchange` (exchange of tokens with other issuers), `passkeys` (the
+        /// execution "Passkeys Conditional UI Authenticator"); `preview` stands for those that are in
+        /// preview.
         features: Features = "features", "", "KC_FEATURES";
     }
     "Accounts" {
@@ -175,6 +176,10 @@ options! {
         /// Folder of password blacklists, one password on each line, read at start; realms refer to
         /// a file in it by name. Without it: `password-blacklists` in the data folder, if it is there.
         password_blacklists_dir: Option<PathBuf> = "password-blacklists-dir", "", "KC_SPI_PASSWORD_POLICY_PASSWORD_BLACKLIST_BLACKLISTS_PATH";
+        /// File of certificates (PEM), read at start, that attestations of security keys have to lead to
+        /// where a realm's WebAuthn policy asks for attestations. Without it, their certificates are not
+        /// checked, and a policy that accepts some models only accepts none.
+        attestation_ca_file: Option<PathBuf> = "attestation-ca-file", "";
     }
     "Management" {
         /// Address of the management listener (health and metrics).

@@ -13,6 +13,7 @@ use realmkeep_model::clock::Clock;
 use realmkeep_model::password_policy::{Blacklist, Blacklists};
 use realmkeep_pages::Pages;
 use realmkeep_representations::SecretString;
+use realmkeep_webauthn::{TrustAnchors, Truststore};
 use realmkeep_workload_identity::{ApiServer, OutboundConfig, OutboundHttp, TrustRoots};
 
 use super::DataDir;
@@ -80,7 +81,14 @@ fn accounts(config: &Config, http: OutboundHttp) -> anyhow::Result<Accounts> {
             .with_context(|| format!("password-blacklists-dir {}", folder.display()))?,
         None => Blacklists::default(),
     };
-    Ok(Accounts::new(Mailer::new(http, &authorities)?, blacklists))
+    let mut accounts = Accounts::new(Mailer::new(http, &authorities)?, blacklists);
+    if let Some(path) = &config.attestation_ca_file {
+        let option = || format!("attestation-ca-file {}", path.display());
+        let pem = std::fs::read(path).with_context(option)?;
+        let anchors = TrustAnchors::from_pem(&pem).with_context(option)?;
+        accounts.attestations = Truststore::Anchors(anchors);
+    }
+    Ok(accounts)
 }
 
 /// Keys of issuers are asked for by one guarded client; our own token goes to the API server only.

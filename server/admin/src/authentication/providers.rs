@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use axum::Json;
+use realmkeep_authn::Services;
+use realmkeep_authn::flow::registry;
 use realmkeep_representations::{
     AuthenticatorConfigInfoRepresentation, ConfigPropertyRepresentation,
 };
@@ -41,6 +43,11 @@ fn all() -> ApiResult<&'static BTreeMap<String, Provider>> {
 /// When the table cannot be read, which only a defect can cause.
 pub fn find(id: &str) -> ApiResult<Option<&'static Provider>> {
     Ok(all()?.get(id))
+}
+
+/// Whether the provider is not of a feature that is switched off.
+pub fn is_available(services: &Services, id: &str) -> bool {
+    registry::authenticator(id).is_none_or(|known| known.is_available(services))
 }
 
 /// The providers of a kind, as lists of them show them.
@@ -86,7 +93,12 @@ fn complete(properties: &[ConfigPropertyRepresentation]) -> Vec<ConfigPropertyRe
 
 pub async fn authenticators(cx: Cx) -> ApiResult<Json<Vec<Value>>> {
     cx.require(&[Right::VIEW_REALM])?;
-    Ok(Json(listed("authenticator")?))
+    let mut all = listed("authenticator")?;
+    all.retain(|provider| {
+        let id = provider.get("id").and_then(Value::as_str);
+        id.is_some_and(|id| is_available(&cx.services, id))
+    });
+    Ok(Json(all))
 }
 
 pub async fn forms(cx: Cx) -> ApiResult<Json<Vec<Value>>> {

@@ -130,7 +130,7 @@ async fn attributes_of_the_profile_are_in_the_form() {
 
 /// Credentials are listed by kind with the actions that set them up; a token alone removes none.
 ///
-/// spec: ACCUI-02
+/// spec: ACCUI-02, ACON-05, ACON-06
 #[tokio::test]
 async fn ways_to_sign_in() {
     let server = Server::start().await;
@@ -150,6 +150,12 @@ async fn ways_to_sign_in() {
     let own = &password["userCredentialMetadatas"][0]["credential"];
     assert!(own.get("secretData").is_none());
     assert_eq!(kind("otp")["createAction"], "CONFIGURE_TOTP");
+    let key = kind("webauthn");
+    assert_eq!(key["category"], "two-factor");
+    assert_eq!(key["createAction"], "webauthn-register");
+    let passkey = kind("webauthn-passwordless");
+    assert_eq!(passkey["category"], "passwordless");
+    assert_eq!(passkey["createAction"], "webauthn-register-passwordless");
     let id = own["id"].as_str().unwrap();
     alice
         .put(&format!("{ACCOUNT}/credentials/{id}/label"), json!("mine"))

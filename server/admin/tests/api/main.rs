@@ -13,6 +13,7 @@ mod credentials;
 mod events;
 mod flows;
 mod installation;
+mod keys;
 mod mail;
 mod paths;
 mod resources;

@@ -74,7 +74,7 @@ impl Authenticator for ConditionalOtpForm {
         OtpForm.page(step, facts, progress, shown)
     }
 
-    fn is_skipped(&self, step: &Node, facts: &Facts<'_>) -> bool {
+    fn is_skipped(&self, step: &Node, facts: &Facts<'_>, _: &Progress) -> bool {
         !is_asked(step, facts)
     }
 

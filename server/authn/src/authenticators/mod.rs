@@ -11,6 +11,7 @@ pub mod docker_http_basic;
 pub mod http_basic;
 pub mod identity_provider_redirector;
 pub mod otp_form;
+pub mod passkeys_authenticator;
 pub mod password_form;
 pub mod recovery_code_form;
 pub mod registration_form;
@@ -18,6 +19,7 @@ pub mod reset_credentials;
 pub mod user_session_limits;
 pub mod username_form;
 pub mod username_password_form;
+pub mod webauthn_authenticator;
 
 use crate::LoginFailure;
 use crate::flow::{Outcome, Shown};

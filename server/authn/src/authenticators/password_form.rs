@@ -3,6 +3,7 @@ use crate::flow::{
     About, Answer, Authenticator, Facts, Login, Node, Outcome, Page, Progress, Shown, Submitted,
 };
 use crate::password;
+use crate::webauthn::passkeys;
 
 /// The password of the user whom a step before has named.
 #[derive(Debug)]
@@ -26,9 +27,20 @@ impl Authenticator for PasswordForm {
         true
     }
 
-    fn page(&self, _: &Node, facts: &Facts<'_>, _: &Progress, _: &Shown) -> Page {
+    /// A passkey was used instead of a username, and did for the password too.
+    fn is_skipped(&self, _: &Node, _: &Facts<'_>, progress: &Progress) -> bool {
+        passkeys::was_used(progress)
+    }
+
+    fn prepare(&self, _: &Node, facts: &Facts<'_>, progress: &mut Progress) {
+        passkeys::prepare(facts, progress);
+    }
+
+    fn page(&self, _: &Node, facts: &Facts<'_>, progress: &Progress, _: &Shown) -> Page {
         Page::Password {
             username: facts.username(),
+            // Only of this user, so none are offered to who has none.
+            passkeys: passkeys::request(facts, progress).filter(|request| !request.keys.is_empty()),
         }
     }
 
@@ -39,6 +51,9 @@ impl Authenticator for PasswordForm {
         form: &'a Submitted,
     ) -> Answer<'a> {
         Box::pin(async move {
+            if passkeys::is_answered(login.facts.realm, form) {
+                return passkeys::verify(login, form).await;
+            }
             let facts = &login.facts;
             let user = facts.subject.as_ref().map(|s| &s.user);
             let checked = password::verify(

@@ -5,6 +5,7 @@ use crate::flow::{
     Submitted,
 };
 use crate::password;
+use crate::webauthn::passkeys;
 
 /// Asks who somebody is and proves nothing; other steps have to follow.
 #[derive(Debug)]
@@ -29,6 +30,10 @@ impl Authenticator for UsernameForm {
         Box::pin(async { Ok(Outcome::Success) })
     }
 
+    fn prepare(&self, _: &Node, facts: &Facts<'_>, progress: &mut Progress) {
+        passkeys::prepare(facts, progress);
+    }
+
     fn page(&self, _: &Node, facts: &Facts<'_>, progress: &Progress, shown: &Shown) -> Page {
         Page::Username(username_field(facts, progress, shown))
     }
@@ -40,6 +45,9 @@ impl Authenticator for UsernameForm {
         form: &'a Submitted,
     ) -> Answer<'a> {
         Box::pin(async move {
+            if passkeys::is_answered(login.facts.realm, form) {
+                return passkeys::verify(login, form).await;
+            }
             let username = form.value("username").unwrap_or_default();
             let remember_me = remember_me(login, form);
             let facts = &login.facts;

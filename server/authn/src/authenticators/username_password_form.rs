@@ -4,6 +4,7 @@ use crate::flow::{
     UsernameField,
 };
 use crate::password;
+use crate::webauthn::passkeys;
 
 /// Username (or e-mail address) and password on one page.
 #[derive(Debug)]
@@ -27,6 +28,10 @@ impl Authenticator for UsernamePasswordForm {
         true
     }
 
+    fn prepare(&self, _: &Node, facts: &Facts<'_>, progress: &mut Progress) {
+        passkeys::prepare(facts, progress);
+    }
+
     fn page(&self, _: &Node, facts: &Facts<'_>, progress: &Progress, shown: &Shown) -> Page {
         Page::UsernamePassword(username_field(facts, progress, shown))
     }
@@ -38,6 +43,9 @@ impl Authenticator for UsernamePasswordForm {
         form: &'a Submitted,
     ) -> Answer<'a> {
         Box::pin(async move {
+            if passkeys::is_answered(login.facts.realm, form) {
+                return passkeys::verify(login, form).await;
+            }
             let fixed = login.progress.user.is_some();
             let username = if fixed {
                 login.facts.username()
@@ -91,6 +99,7 @@ pub(super) fn username_field(
         username,
         fixed,
         remember_me: offered.then(|| shown.field("rememberMe").is_some()),
+        passkeys: passkeys::request(facts, progress),
     }
 }
 

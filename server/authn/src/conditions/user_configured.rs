@@ -45,7 +45,7 @@ fn is_configured(node: &Node, facts: &Facts<'_>) -> bool {
         NodeKind::Flow { nodes, .. } => level_is_configured(nodes, facts),
         NodeKind::Condition(_) => true,
         NodeKind::Step(id) => registry::authenticator(id).is_some_and(|step| {
-            !step.requires_user() || facts.subject.is_some() && step.configured(node, facts)
+            (!step.requires_user() || facts.subject.is_some()) && step.configured(node, facts)
         }),
     }
 }

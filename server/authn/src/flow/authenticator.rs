@@ -31,6 +31,8 @@ pub struct Property {
 #[derive(Debug)]
 pub enum Outcome {
     Success,
+    /// As success, by another kind of credential than the step asks for by itself.
+    Proven(&'static str),
     /// It does not apply here; another alternative may.
     Attempted,
     /// The page is shown again; no proof was looked at.
@@ -71,6 +73,11 @@ pub trait Authenticator: Sync {
         false
     }
 
+    /// Whether this server has it: some steps are features that have to be switched on.
+    fn is_available(&self, _services: &crate::Services) -> bool {
+        true
+    }
+
     /// Whether it can run: it is set up, and the user has what it asks for.
     fn configured(&self, _step: &Node, facts: &Facts<'_>) -> bool {
         self.credential()
@@ -83,7 +90,7 @@ pub trait Authenticator: Sync {
     }
 
     /// Whether the step has nothing to prove for this user: it counts as done without a proof.
-    fn is_skipped(&self, _step: &Node, _facts: &Facts<'_>) -> bool {
+    fn is_skipped(&self, _step: &Node, _facts: &Facts<'_>, _progress: &Progress) -> bool {
         false
     }
 
@@ -96,6 +103,9 @@ pub trait Authenticator: Sync {
     fn run<'a>(&'a self, _step: &'a Node, _login: &'a mut Login<'_>) -> Answer<'a> {
         Box::pin(async { Ok(Outcome::Attempted) })
     }
+
+    /// Notes what the answer has to fit, such as a fresh challenge, before the page is shown.
+    fn prepare(&self, _step: &Node, _facts: &Facts<'_>, _progress: &mut Progress) {}
 
     /// What is shown to ask.
     fn page(&self, _step: &Node, _facts: &Facts<'_>, _progress: &Progress, _shown: &Shown) -> Page {

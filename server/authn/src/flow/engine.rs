@@ -15,7 +15,7 @@ pub trait World {
     /// Whether the step can run: it is built, set up, and the user has what it asks for.
     fn configured(&self, step: &Node, progress: &Progress) -> bool;
     /// Whether nobody has to be asked.
-    fn automatic(&self, step: &Node) -> bool;
+    fn automatic(&self, step: &Node, progress: &Progress) -> bool;
     /// The required action by which a user gets what the step asks for, if there is one.
     fn setup(&self, step: &Node) -> Option<&'static str>;
     /// Whether the condition holds. `beside` is its level.
@@ -189,7 +189,7 @@ impl<'a, W: World> Walk<'a, '_, W> {
                 None => Found::Failure(FlowError::CredentialSetupRequired),
             };
         }
-        if self.world.automatic(node) {
+        if self.world.automatic(node, progress) {
             Found::Run(node)
         } else {
             Found::Ask(node)
@@ -305,7 +305,7 @@ impl<'a, W: World> Walk<'a, '_, W> {
         if progress.status(node.index).is_none()
             && user
             && self.world.configured(node, progress)
-            && !self.world.automatic(node)
+            && !self.world.automatic(node, progress)
         {
             open.push(node);
         }

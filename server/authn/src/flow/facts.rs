@@ -127,25 +127,30 @@ impl World for Facts<'_> {
         Self::step(step).is_some_and(|step| step.requires_user())
     }
 
-    fn configured(&self, step: &Node, _: &Progress) -> bool {
-        let known = Self::step(step);
+    fn configured(&self, step: &Node, progress: &Progress) -> bool {
+        let known = Self::step(step).filter(|known| known.is_available(self.services));
         if known.is_none() {
             tracing::warn!(
                 realm = self.realm.name,
                 execution = step.id,
                 kind = ?step.kind,
-                "an execution of the flow is not built in this server; disable it"
+                "an execution of the flow is not built in this server, or its feature is not switched \
+                 on; disable it"
             );
         }
-        known.is_some_and(|known| known.configured(step, self))
+        known.is_some_and(|known| {
+            known.configured(step, self) || known.is_skipped(step, self, progress)
+        })
     }
 
-    fn automatic(&self, step: &Node) -> bool {
-        Self::step(step).is_some_and(|known| known.automatic(self) || known.is_skipped(step, self))
+    fn automatic(&self, step: &Node, progress: &Progress) -> bool {
+        Self::step(step)
+            .is_some_and(|known| known.automatic(self) || known.is_skipped(step, self, progress))
     }
 
     fn setup(&self, step: &Node) -> Option<&'static str> {
-        let action = Self::step(step)?.setup()?;
+        let known = Self::step(step).filter(|known| known.is_available(self.services))?;
+        let action = known.setup()?;
         crate::required_actions::is_enabled(self.realm, action).then_some(action)
     }
 

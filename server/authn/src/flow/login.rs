@@ -18,6 +18,13 @@ use crate::{LoginFailure, action_token, brute_force, required_actions};
 /// (RFC 8176).
 pub const REFERENCES_NOTE: &str = "amr";
 
+/// Begins the names of notes that are details of the login's event.
+const EVENT: &str = "event.";
+const PROOF_DETAILS: [&str; 3] = [
+    "credential_type",
+    "public_key_credential_id",
+    "web_authn_authenticator_user_verification_checked",
+];
 /// Steps that run by themselves in one request, at most.
 const MAX_RUNS: usize = 600;
 
@@ -32,7 +39,18 @@ pub struct Login<'a> {
     /// The user as this request leaves them; None while nothing changed.
     changed_user: Option<UserRepresentation>,
     notices: Vec<(EventType, Vec<(&'static str, String)>)>,
+    failures: Vec<Failure>,
+    refused_about: Vec<(&'static str, String)>,
     proof_consumed: bool,
+}
+
+/// What a person tried and could not do, for an event.
+#[derive(Debug)]
+pub struct Failure {
+    pub kind: EventType,
+    /// The event's error code.
+    pub error: &'static str,
+    pub details: Vec<(&'static str, String)>,
 }
 
 /// Where a login stands.
@@ -100,6 +118,8 @@ impl<'a> Login<'a> {
             steps: Vec::new(),
             changed_user: None,
             notices: Vec::new(),
+            failures: Vec::new(),
+            refused_about: Vec::new(),
             proof_consumed: false,
         })
     }
@@ -217,6 +237,41 @@ impl<'a> Login<'a> {
         self.notices.push((kind, details));
     }
 
+    /// An event of what was tried in vain, whatever comes out of this request.
+    pub fn failed(&mut self, failure: Failure) {
+        self.failures.push(failure);
+    }
+
+    /// The events of what was tried in vain.
+    pub fn take_failures(&mut self) -> Vec<Failure> {
+        std::mem::take(&mut self.failures)
+    }
+
+    /// What the event of a refused proof says besides its error.
+    pub fn refused_about(&mut self, details: Vec<(&'static str, String)>) {
+        self.refused_about = details;
+    }
+
+    pub fn refusal_details(&self) -> &[(&'static str, String)] {
+        &self.refused_about
+    }
+
+    /// What the event of the login says of a proof that was given.
+    pub fn proven_about(&mut self, details: Vec<(&'static str, String)>) {
+        for (name, value) in details {
+            self.progress.notes.insert(format!("{EVENT}{name}"), value);
+        }
+    }
+
+    /// What [`Login::proven_about`] was told.
+    pub fn proof_details(&self) -> Vec<(&'static str, String)> {
+        let note = |name: &'static str| {
+            let value = self.progress.notes.get(&format!("{EVENT}{name}"))?;
+            Some((name, value.clone()))
+        };
+        PROOF_DETAILS.into_iter().filter_map(note).collect()
+    }
+
     /// The events of what was committed.
     pub fn take_notices(&mut self) -> Vec<(EventType, Vec<(&'static str, String)>)> {
         std::mem::take(&mut self.notices)
@@ -293,7 +348,8 @@ impl<'a> Login<'a> {
                 Next::Failure(error) => return Ok(Some(self.failure(error))),
                 Next::Ask { step, choices } => {
                     let another_way = choices.len() > 1;
-                    return Ok(Some(self.ask(step, another_way, shown.clone())));
+                    let node = step.clone();
+                    return Ok(Some(self.ask(&node, another_way, shown.clone())));
                 }
                 Next::Run(node) => node.clone(),
             };
@@ -301,7 +357,7 @@ impl<'a> Login<'a> {
                 self.progress.set(node.index, Status::Attempted);
                 continue;
             };
-            if step.is_skipped(&node, &self.facts) {
+            if step.is_skipped(&node, &self.facts, &self.progress) {
                 self.progress.set(node.index, Status::Success);
                 continue;
             }
@@ -313,8 +369,9 @@ impl<'a> Login<'a> {
         Ok(Some(self.failure(FlowError::RequiredFailed)))
     }
 
-    fn ask(&self, node: &Node, another_way: bool, shown: Shown) -> Stage {
+    fn ask(&mut self, node: &Node, another_way: bool, shown: Shown) -> Stage {
         let page = step(node).map_or(Page::Nothing, |step| {
+            step.prepare(node, &self.facts, &mut self.progress);
             step.page(node, &self.facts, &self.progress, &shown)
         });
         Stage::Ask {
@@ -354,14 +411,23 @@ impl<'a> Login<'a> {
         outcome: Outcome,
     ) -> Option<Stage> {
         match outcome {
-            Outcome::Success => {
+            Outcome::Success | Outcome::Proven(_) => {
                 self.progress.set(node.index, Status::Success);
                 self.progress.focus = Some(node.index);
-                if let Some(kind) = step.credential() {
+                let kind = match outcome {
+                    Outcome::Proven(kind) => Some(kind),
+                    _ => step.credential(),
+                };
+                if let Some(kind) = kind {
                     self.progress.prove(kind, self.facts.now);
                     self.proof_consumed = true;
                 }
-                if let Some(reference) = node.setting("default.reference.value") {
+                // The value is for what the step asks for by itself.
+                let own = match outcome {
+                    Outcome::Proven(kind) => step.credential() == Some(kind),
+                    _ => true,
+                };
+                if own && let Some(reference) = node.setting("default.reference.value") {
                     let now = self.facts.now;
                     self.progress.references.insert(reference.to_owned(), now);
                 }

@@ -22,8 +22,10 @@ pub use authenticator::{About, Answer, Authenticator, Outcome, Property, Refused
 pub use condition::Condition;
 pub use engine::FlowError;
 pub use facts::{Browser, Facts, KnownSession};
-pub use login::{Answered, Login, REFERENCES_NOTE, Stage};
-pub use page::{Choice, ConfigTotp, Device, Page, ProfileField, Shown, UsernameField};
+pub use login::{Answered, Failure, Login, REFERENCES_NOTE, Stage};
+pub use page::{
+    Choice, ConfigTotp, Device, KeyRequest, OwnKey, Page, ProfileField, Shown, UsernameField,
+};
 pub use progress::{Progress, Status};
 pub use required_action::{ActionAnswer, ActionOutcome, RequiredAction};
 pub use submitted::Submitted;

@@ -15,7 +15,16 @@ pub enum Page {
     Username(UsernameField),
     Password {
         username: String,
+        passkeys: Option<KeyRequest>,
     },
+    /// A security key or passkey.
+    Webauthn {
+        /// Empty while nobody is named.
+        username: String,
+        request: KeyRequest,
+    },
+    /// The key did not work; the message says what of it.
+    WebauthnError,
     Otp {
         username: String,
         devices: Vec<Device>,
@@ -37,6 +46,11 @@ pub enum Page {
         username: String,
     },
     ConfigTotp(ConfigTotp),
+    RegisterWebauthn {
+        /// `PublicKeyCredentialCreationOptionsJSON`.
+        options: String,
+        passwordless: bool,
+    },
     ConfigRecoveryCodes {
         codes: Vec<String>,
     },
@@ -71,6 +85,34 @@ pub struct UsernameField {
     pub fixed: bool,
     /// None when it is not offered.
     pub remember_me: Option<bool>,
+    /// Passkeys that do as well, where the realm offers them.
+    pub passkeys: Option<KeyRequest>,
+}
+
+/// What a browser is asked for to use a key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyRequest {
+    /// Base64url.
+    pub challenge: String,
+    pub relying_party: String,
+    /// `required`, `preferred`, `discouraged`, or empty.
+    pub user_verification: &'static str,
+    /// Seconds; 0 leaves it to the browser.
+    pub timeout: u32,
+    /// How the browser offers it by itself: `conditional`, `optional`, `required`, `silent`.
+    pub mediation: &'static str,
+    /// The keys that will do; none: any that the browser finds.
+    pub keys: Vec<OwnKey>,
+}
+
+/// One registered key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnKey {
+    /// Base64url.
+    pub id: String,
+    pub label: String,
+    /// Milliseconds since 1970.
+    pub created: i64,
 }
 
 /// One credential among several of its kind.

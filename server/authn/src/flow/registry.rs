@@ -16,6 +16,9 @@ pub fn authenticators() -> &'static [&'static dyn Authenticator] {
         &steps::otp_form::OtpForm,
         &steps::conditional_otp_form::ConditionalOtpForm,
         &steps::recovery_code_form::RecoveryCodeForm,
+        &steps::webauthn_authenticator::TWO_FACTOR,
+        &steps::webauthn_authenticator::PASSWORDLESS,
+        &steps::passkeys_authenticator::PasskeysAuthenticator,
         &steps::identity_provider_redirector::IdentityProviderRedirector,
         &steps::allow_access::AllowAccess,
         &steps::deny_access::DenyAccess,
@@ -60,6 +63,8 @@ pub fn required_actions() -> &'static [&'static dyn RequiredAction] {
         &actions::update_user_locale::UpdateUserLocale,
         &actions::verify_email::VerifyEmail,
         &actions::update_email::UpdateEmail,
+        &actions::webauthn_register::TWO_FACTOR,
+        &actions::webauthn_register::PASSWORDLESS,
     ]
 }
 

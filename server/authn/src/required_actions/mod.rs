@@ -10,6 +10,7 @@ pub mod update_password;
 pub mod update_profile;
 pub mod update_user_locale;
 pub mod verify_email;
+pub mod webauthn_register;
 
 use realmkeep_representations::{RequiredActionProviderRepresentation, UserRepresentation};
 use realmkeep_store::{Realm, Store, StoreError};

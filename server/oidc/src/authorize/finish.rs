@@ -44,6 +44,8 @@ pub(crate) enum LoggedIn {
         batch: Batch,
         /// What to emit once it is.
         events: Vec<Event>,
+        /// What the login's event says of the proof.
+        details: Vec<(&'static str, String)>,
     },
 }
 
@@ -55,6 +57,8 @@ pub(super) struct Login {
     pub(super) batch: Batch,
     /// What to emit once it is.
     pub(super) events: Vec<Event>,
+    /// What the login's event says of the proof.
+    pub(super) details: Vec<(&'static str, String)>,
     /// A person acted for it: it has to be committed before anything more is asked.
     pub(super) acted: bool,
     /// Proven just now: the browser has to be told of its session.
@@ -95,7 +99,8 @@ pub(crate) async fn complete(
 pub(super) fn begin(context: &Context, logged_in: LoggedIn) -> Result<Login, PageError> {
     let realm = &context.realm;
     let now = context.now;
-    let (subject, remember_me, proven, notes, before, mut batch, events) = match logged_in {
+    let (subject, remember_me, proven, notes, before, mut batch, events, details) = match logged_in
+    {
         LoggedIn::Again(FoundSession { session, subject }) => {
             let mut batch = Batch::new();
             batch.push(touched(context, &session));
@@ -104,6 +109,7 @@ pub(super) fn begin(context: &Context, logged_in: LoggedIn) -> Result<Login, Pag
                 subject,
                 batch,
                 events: Vec::new(),
+                details: Vec::new(),
                 acted: false,
                 fresh: false,
             });
@@ -116,7 +122,17 @@ pub(super) fn begin(context: &Context, logged_in: LoggedIn) -> Result<Login, Pag
             before,
             batch,
             events,
-        } => (subject, remember_me, proven, notes, before, batch, events),
+            details,
+        } => (
+            subject,
+            remember_me,
+            proven,
+            notes,
+            before,
+            batch,
+            events,
+            details,
+        ),
     };
     let user_id = subject.user.id.clone().unwrap_or_default();
     let session = match before {
@@ -161,6 +177,7 @@ pub(super) fn begin(context: &Context, logged_in: LoggedIn) -> Result<Login, Pag
         subject,
         batch,
         events,
+        details,
         acted: true,
         fresh: proven,
     })
@@ -190,6 +207,7 @@ pub(super) async fn hand_out(
         subject,
         mut batch,
         events,
+        details,
         fresh,
         ..
     } = login;
@@ -291,6 +309,9 @@ pub(super) async fn hand_out(
             subject.user.username.clone().unwrap_or_default(),
         )
         .detail("sso", if fresh { "false" } else { "true" });
+    for (name, value) in details {
+        event = event.detail(name, value);
+    }
 
     let mut fields = Vec::new();
     let excluded = attribute(

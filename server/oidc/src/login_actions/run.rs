@@ -166,6 +166,9 @@ pub(super) async fn go_on(
         tab_id: Some(keys.tab_id.clone()),
         form: Some(keys),
     };
+    for event in part.failures(&mut login) {
+        context.emit(&event);
+    }
     let stage = match answered {
         Ok(answered) => {
             if let Some((code, user_id)) = answered.refused {
@@ -363,6 +366,7 @@ impl Part<'_> {
         let before = login.facts.browser.session.take().map(found);
         let proven = !login.progress.single_sign_on;
         let events = self.events(&mut login);
+        let details = login.proof_details();
         let notes = login.session_notes();
         let mut batch = login.take_batch()?;
         if let Some(form) = &self.form {
@@ -385,6 +389,7 @@ impl Part<'_> {
                 before,
                 batch,
                 events,
+                details,
             },
         };
         let answer = complete(
@@ -468,6 +473,24 @@ impl Part<'_> {
             .collect()
     }
 
+    /// The events of what was tried in vain.
+    fn failures(&self, login: &mut Login<'_>) -> Vec<Event> {
+        let failures = login.take_failures();
+        let user_id = login.progress.user.as_deref().unwrap_or_default();
+        failures
+            .into_iter()
+            .map(|failure| {
+                let event = self.context.event(failure.kind);
+                let event = event
+                    .client(&login.facts.request.client_id)
+                    .user(user_id)
+                    .failed(failure.error);
+                let details = failure.details.into_iter();
+                details.fold(event, |event, (name, value)| event.detail(name, value))
+            })
+            .collect()
+    }
+
     fn emit_refused(
         &self,
         login: &Login<'_>,
@@ -487,6 +510,9 @@ impl Part<'_> {
         }
         if let Some(user_id) = &user_id {
             event = event.user(user_id);
+        }
+        for (name, value) in login.refusal_details() {
+            event = event.detail(name, value.as_str());
         }
         self.context.emit(&event.failed(code));
     }

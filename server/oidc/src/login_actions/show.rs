@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use realmkeep_authn::authenticators::registration_form::CaptchaPart;
-use realmkeep_authn::flow::{Binding, Choice, ConfigTotp, Login, Page, Shown};
+use realmkeep_authn::flow::{Binding, Choice, ConfigTotp, KeyRequest, Login, OwnKey, Page, Shown};
 use realmkeep_authn::login_state::{BROWSER_COOKIE, LoginState, new_form};
 use realmkeep_pages::page::{self as pages, AnyPage, FieldErrors};
 use realmkeep_pages::{BackLink, Message, Notice, UsernameLabel};
@@ -76,9 +76,10 @@ pub(super) fn page(
         frame.links.reset_credentials = Some(url(context, "reset-credentials", &keys));
     }
     frame.notice = notice(&asked, login);
-    let made = services
-        .pages
-        .render(&frame, drawn(context, asked.page, &asked.shown))?;
+    let made = services.pages.render(
+        &frame,
+        drawn(context, asked.page, &asked.shown, &asked.execution),
+    )?;
     let mut response = respond(context, StatusCode::OK, made);
     if !is_known {
         let value = browser.seal(services, realm)?;
@@ -175,10 +176,14 @@ pub(super) fn application(client: &Client) -> Option<BackLink> {
 /// Who the login is about, on pages that do not ask; starting over is offered with it.
 fn attempted_username(page: &Page, login: &Login<'_>) -> Option<String> {
     match page {
-        Page::Password { username }
+        Page::Password { username, .. }
         | Page::Otp { username, .. }
         | Page::RecoveryCode { username, .. }
         | Page::SelectAuthenticator { username, .. } => {
+            let typed = login.progress.attempted_username.clone();
+            Some(typed.unwrap_or_else(|| username.clone()))
+        }
+        Page::Webauthn { username, .. } if !username.is_empty() => {
             let typed = login.progress.attempted_username.clone();
             Some(typed.unwrap_or_else(|| username.clone()))
         }
@@ -193,7 +198,7 @@ fn notice(asked: &Asked, login: &Login<'_>) -> Option<Notice> {
     let own_error = asked.shown.error.as_ref().filter(|_| {
         // Other pages show it beside the field.
         asked.action.is_some()
-            || matches!(asked.page, Page::Register(_))
+            || matches!(asked.page, Page::Register(_) | Page::WebauthnError)
             || asked.shown.error.as_deref() == Some("overloaded")
     });
     if let Some(error) = own_error {
@@ -233,7 +238,7 @@ fn errors(shown: &Shown, field: &str) -> FieldErrors {
     errors
 }
 
-fn drawn(context: &Context, page: Page, shown: &Shown) -> AnyPage {
+fn drawn(context: &Context, page: Page, shown: &Shown, execution: &str) -> AnyPage {
     let settings = &context.realm.settings;
     let label = if settings.registration_email_as_username == Some(true) {
         UsernameLabel::Email
@@ -249,6 +254,7 @@ fn drawn(context: &Context, page: Page, shown: &Shown) -> AnyPage {
             label,
             fixed_username: field.fixed,
             remember_me: field.remember_me,
+            passkeys: field.passkeys.map(asked_for),
             errors: errors(shown, "username"),
             ..pages::Login::default()
         }
@@ -257,13 +263,32 @@ fn drawn(context: &Context, page: Page, shown: &Shown) -> AnyPage {
             username: field.username,
             label,
             remember_me: field.remember_me,
+            passkeys: field.passkeys.map(asked_for),
             errors: errors(shown, "username"),
             ..pages::LoginUsername::default()
         }
         .into(),
-        Page::Password { .. } => pages::LoginPassword {
+        Page::Password { passkeys, .. } => pages::LoginPassword {
+            passkeys: passkeys.map(asked_for),
             errors: errors(shown, "password"),
-            ..pages::LoginPassword::default()
+        }
+        .into(),
+        Page::Webauthn { request, .. } => pages::WebauthnAuthenticate {
+            keys: request.keys.iter().map(own_key).collect(),
+            request: asked_for(request),
+        }
+        .into(),
+        Page::WebauthnError => pages::WebauthnError {
+            execution: execution.to_owned(),
+        }
+        .into(),
+        Page::RegisterWebauthn {
+            options,
+            passwordless,
+        } => pages::WebauthnRegister {
+            options,
+            passwordless,
+            logout_sessions: Some(true),
         }
         .into(),
         Page::Otp {
@@ -348,6 +373,26 @@ fn drawn(context: &Context, page: Page, shown: &Shown) -> AnyPage {
         Page::Terms => pages::Terms {}.into(),
         Page::DeleteAccount => pages::DeleteAccountConfirm {}.into(),
         Page::DeleteCredential { label } => pages::DeleteCredential { label }.into(),
+    }
+}
+
+fn asked_for(request: KeyRequest) -> pages::PasskeyRequest {
+    pages::PasskeyRequest {
+        challenge: request.challenge,
+        rp_id: request.relying_party,
+        user_verification: request.user_verification.to_owned(),
+        timeout: request.timeout,
+        mediation: request.mediation.to_owned(),
+        allowed: request.keys.into_iter().map(|key| key.id).collect(),
+    }
+}
+
+fn own_key(key: &OwnKey) -> pages::AllowedKey {
+    let made = jiff::Timestamp::from_millisecond(key.created).ok();
+    let day = made.map(|at| at.strftime("%Y-%m-%d").to_string());
+    pages::AllowedKey {
+        label: key.label.clone(),
+        created: day.filter(|_| key.created > 0).unwrap_or_default(),
     }
 }
 

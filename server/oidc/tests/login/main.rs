@@ -6,6 +6,8 @@
     clippy::indexing_slicing
 )]
 
+#[path = "../support/authenticator.rs"]
+mod authenticator;
 #[path = "../authorize/browser.rs"]
 #[allow(dead_code)]
 mod browser;
@@ -22,3 +24,4 @@ mod session_limits;
 mod support;
 mod tools;
 mod walk;
+mod webauthn;

@@ -25,6 +25,7 @@ use realmkeep_representations::{
 };
 use realmkeep_store::roles::Holder;
 use realmkeep_store::{Batch, Realm, Store, Touch};
+use realmkeep_webauthn::Truststore;
 use realmkeep_workload_identity::{OutboundConfig, OutboundHttp};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -60,6 +61,8 @@ pub struct SetUp {
     pub pages: Pages,
     pub passwords: PasswordHasher,
     pub features: Features,
+    /// Whose attestations of security keys count.
+    pub attestations: Truststore,
 }
 
 impl Default for SetUp {
@@ -72,6 +75,7 @@ impl Default for SetUp {
             pages: Pages::new("").unwrap(),
             passwords: PasswordHasher::new(),
             features: "".parse().unwrap(),
+            attestations: Truststore::Disabled,
         }
     }
 }
@@ -119,12 +123,14 @@ impl Server {
         let base = format!("http://{}", listener.local_addr().unwrap());
         let clock = Clock::default();
         let outbound = OutboundHttp::new(&set_up.outbound).unwrap();
+        let mut accounts = realmkeep_authn::accounts::Accounts::plain(outbound.clone()).unwrap();
+        accounts.attestations = set_up.attestations;
         let services = Arc::new(Services {
             keys: Keys::new(store.clone()),
             passwords: set_up.passwords,
             events: Events::recording(Arc::default(), store.clone(), clock.clone()),
             base_url: BaseUrl::parse(&base).unwrap(),
-            accounts: realmkeep_authn::accounts::Accounts::plain(outbound.clone()).unwrap(),
+            accounts,
             remote_keys: RemoteKeyCache::new(outbound, None, clock.clone()),
             pages: set_up.pages,
             features: set_up.features,

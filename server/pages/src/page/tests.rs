@@ -74,6 +74,7 @@ fn all() -> Vec<AnyPage> {
         rp_id: hostile(),
         user_verification: hostile(),
         timeout: 60,
+        mediation: hostile(),
         allowed: vec![hostile()],
     };
     let social = || {

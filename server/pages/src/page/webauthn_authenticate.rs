@@ -19,6 +19,9 @@ pub struct PasskeyRequest {
     pub user_verification: String,
     /// Seconds; 0 leaves it to the browser.
     pub timeout: u32,
+    /// How the browser offers keys by itself while a form waits: `conditional`, `optional`, `required`,
+    /// `silent`; empty: not at all.
+    pub mediation: String,
     /// Ids of credentials, Base64url; empty for discoverable ones.
     pub allowed: Vec<String>,
 }

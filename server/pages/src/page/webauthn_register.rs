@@ -1,7 +1,8 @@
 use serde::Serialize;
 
 /// Registers a security key or passkey. Fields: `clientDataJSON`, `attestationObject`,
-/// `publicKeyCredentialId`, `authenticatorLabel`, `transports`, `error`, `logout-sessions`.
+/// `publicKeyCredentialId`, `authenticatorLabel`, `transports`, `authenticatorAttachment`,
+/// `residentKey`, `error`, `logout-sessions`.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct WebauthnRegister {
     /// `PublicKeyCredentialCreationOptions` as JSON, binary parts in Base64url

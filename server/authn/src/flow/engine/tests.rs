@@ -24,7 +24,7 @@ impl World for Model {
     fn configured(&self, step: &Node, _: &Progress) -> bool {
         !self.missing.contains(&step.index)
     }
-    fn automatic(&self, step: &Node) -> bool {
+    fn automatic(&self, step: &Node, _: &Progress) -> bool {
         self.automatic.contains(&step.index)
     }
     fn setup(&self, step: &Node) -> Option<&'static str> {
