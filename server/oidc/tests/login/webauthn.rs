@@ -10,7 +10,7 @@ use crate::authenticator::{
     base64url,
 };
 use crate::browser::{Browser, Seen, authorize, server};
-use crate::support::Server;
+use crate::support::{Server, SetUp};
 use crate::tools::{
     OTP_SECRET, PASSWORD, add_otp, asks, bind, code_of, configured, credentials, done, execution,
     flow, id_token, open, send, sessions, user_id,
@@ -502,7 +502,11 @@ async fn without_a_truststore_certificates_are_not_looked_at() {
 }
 
 async fn server_trusting(truststore: realmkeep_webauthn::Truststore) -> Server {
-    let server = Server::start_trusting(truststore).await;
+    let set_up = SetUp {
+        attestations: truststore,
+        ..SetUp::default()
+    };
+    let server = Server::start_set_up(set_up, |_| {}).await;
     with_alice(&server).await;
     server
 }
