@@ -6,6 +6,7 @@ mod console;
 mod dev;
 mod logging;
 mod serve;
+mod traces;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -108,8 +109,15 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match command {
         Command::Serve { config } => {
-            let config = prepare(config)?;
-            runtime(config.worker_threads)?.block_on(serve::run(&config))?;
+            let Effective {
+                config, warnings, ..
+            } = config.load()?;
+            let (layer, exporter) = traces::start(&config)?.unzip();
+            logging::init_with(&config.log_level, config.log_format, layer)?;
+            for warning in warnings {
+                tracing::warn!("{warning}");
+            }
+            runtime(config.worker_threads)?.block_on(serve::run(&config, exporter))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::BootstrapAdmin { config } => {

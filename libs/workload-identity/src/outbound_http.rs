@@ -235,6 +235,36 @@ impl OutboundHttp {
         content_type: &str,
         body: String,
     ) -> Result<Fetched, OutboundError> {
+        self.post_text_with(url, content_type, body, &[]).await
+    }
+
+    /// As [`OutboundHttp::post_text`], with more headers.
+    pub async fn post_text_with(
+        &self,
+        url: &str,
+        content_type: &str,
+        body: String,
+        headers: &[(&str, &str)],
+    ) -> Result<Fetched, OutboundError> {
+        let url = self.policy.check(url)?;
+        let mut request = self
+            .client
+            .post(url.clone())
+            .header(reqwest::header::CONTENT_TYPE, content_type)
+            .body(body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(&url, request).await
+    }
+
+    /// `POST` of some bytes, whatever the status of the answer.
+    pub async fn post_bytes(
+        &self,
+        url: &str,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> Result<Fetched, OutboundError> {
         let url = self.policy.check(url)?;
         let request = self
             .client

@@ -83,14 +83,16 @@ impl Caller {
     ///
     /// # Errors
     /// As the store; nothing is written then.
-    pub async fn commit(&self, mut batch: Batch, event: Event) -> AccountResult<()> {
-        self.services.events.stage(&self.realm, &mut batch, &event);
+    pub async fn commit(&self, mut batch: Batch, mut event: Event) -> AccountResult<()> {
+        self.services
+            .events
+            .stage(&self.realm, &mut batch, &mut event);
         batch.touch(Touch::User(
             self.realm.id.clone(),
             self.user_id().to_owned(),
         ));
         self.store().commit(batch).await?;
-        self.services.events.announce(&event);
+        self.services.events.emit(&event);
         Ok(())
     }
 }

@@ -14,8 +14,11 @@ mod sessions;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{self, Next};
 use axum::routing::{delete, get, put};
 use realmkeep_authn::Services;
+use realmkeep_events::stored_before_answer;
 
 /// Everything below `/realms/{realm}/account`.
 pub fn router() -> Router<Arc<Services>> {
@@ -63,4 +66,7 @@ pub fn router() -> Router<Arc<Services>> {
         .route("/realms/{realm}/account", own.clone())
         .route("/realms/{realm}/account/", own)
         .nest("/realms/{realm}/account", account)
+        .layer(middleware::from_fn(async |request: Request, next: Next| {
+            stored_before_answer(next.run(request)).await
+        }))
 }

@@ -6,9 +6,10 @@ use std::sync::{Arc, OnceLock};
 use axum::extract::{ConnectInfo, OriginalUri};
 use http::Method;
 use http::request::Parts;
+use realmkeep_authn::Services;
 use realmkeep_events::{Event, EventType};
 use realmkeep_representations::{AdminEventRepresentation, AuthDetailsRepresentation};
-use realmkeep_store::{Batch, Realm, Store};
+use realmkeep_store::{Batch, Realm};
 use serde_json::Value;
 
 use crate::actor::Actor;
@@ -151,21 +152,21 @@ impl Audit {
             .detail("resource_path", self.path.as_str())
     }
 
-    /// Adds the event to the batch of the change, if the realm keeps admin events. `created` is the last
-    /// segment of a new object's path.
+    /// Adds the event to the batch of the change, if the realm keeps admin events or has them told.
+    /// `created` is the last segment of a new object's path.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn stage(
         &self,
+        services: &Services,
         batch: &mut Batch,
         realm: &Realm,
         actor: &Actor,
         created: Option<&str>,
-        now_millis: i64,
     ) -> ApiResult<()> {
         let settings = &realm.settings;
-        if settings.admin_events_enabled != Some(true) {
+        if settings.admin_events_enabled != Some(true) && realm.event_listeners.is_empty() {
             return Ok(());
         }
         let details = settings.admin_events_details_enabled == Some(true);
@@ -177,9 +178,9 @@ impl Audit {
             }
             path.push_str(created);
         }
-        let event = AdminEventRepresentation {
+        let mut event = AdminEventRepresentation {
             id: Some(new_id()),
-            time: Some(now_millis),
+            time: Some(services.clock.now_millis()),
             realm_id: Some(realm.id.clone()),
             auth_details: Some(AuthDetailsRepresentation {
                 realm_id: Some(actor.realm.id.clone()),
@@ -199,8 +200,7 @@ impl Audit {
             error: None,
             details: None,
         };
-        batch.push(Store::insert_admin_event(&event)?);
-        Ok(())
+        Ok(services.events.stage_admin(realm, batch, &mut event)?)
     }
 
     fn below_realm(&self) -> impl Iterator<Item = &str> {

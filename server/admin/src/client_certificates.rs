@@ -81,8 +81,8 @@ pub async fn generate(cx: Cx) -> ApiResult<Json<CertificateRepresentation>> {
 
 /// A form with a file and its format.
 pub struct Upload {
-    format: String,
-    file: Vec<u8>,
+    pub format: String,
+    pub file: Vec<u8>,
 }
 
 impl<S: Send + Sync> FromRequest<S> for Upload {
@@ -150,7 +150,7 @@ fn key_store() -> ApiError {
 }
 
 /// The base64 text inside a PEM block, or of DER without one.
-fn der_of(text: &str, label: &str) -> ApiResult<String> {
+pub fn der_of(text: &str, label: &str) -> ApiResult<String> {
     let inside = match text.split_once(&format!("-----BEGIN {label}-----")) {
         Some((_, rest)) => rest
             .split_once(&format!("-----END {label}-----"))

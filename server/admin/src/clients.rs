@@ -422,7 +422,10 @@ async fn list(cx: Cx) -> ApiResult<Json<Vec<ClientRepresentation>>> {
         return Ok(Json(Vec::new()));
     }
     let store = cx.store();
-    let page = cx.page()?;
+    let asked = cx.page()?;
+    let wanted = attribute_query(cx.query("q"));
+    // The page is one of those that match.
+    let page = if wanted.is_empty() { asked } else { Page::ALL };
     let found = match cx.query("clientId") {
         Some(id) if cx.flag("search") => store.search(&cx.realm.id, "", id, page).await?,
         Some(id) => store
@@ -436,15 +439,23 @@ async fn list(cx: Cx) -> ApiResult<Json<Vec<ClientRepresentation>>> {
                 .await?
         }
     };
-    let wanted = attribute_query(cx.query("q"));
-    let mut listed = Vec::with_capacity(found.len());
-    for client in found {
-        let matches = wanted
+    let matching = found.into_iter().filter(|client| {
+        let attributes = client.attributes.as_ref();
+        wanted
             .iter()
-            .all(|(key, value)| client.attributes.as_ref().and_then(|a| a.get(key)) == Some(value));
-        if matches {
-            listed.push(shown_within_rights(client, &cx).await?);
-        }
+            .all(|(key, value)| attributes.and_then(|a| a.get(key)) == Some(value))
+    });
+    let matching: Vec<_> = if wanted.is_empty() {
+        matching.collect()
+    } else {
+        matching
+            .skip(usize::try_from(asked.first).unwrap_or(0))
+            .take(usize::try_from(asked.max).unwrap_or(usize::MAX))
+            .collect()
+    };
+    let mut listed = Vec::with_capacity(matching.len());
+    for client in matching {
+        listed.push(shown_within_rights(client, &cx).await?);
     }
     Ok(Json(listed))
 }

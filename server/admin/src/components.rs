@@ -7,7 +7,10 @@ use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
 use realmkeep_authn::Services;
+use realmkeep_authn::event_listeners::webhook;
+use realmkeep_events::{LISTENER_COMPONENT, WEBHOOK};
 use realmkeep_keys::providers::{self, ProviderError};
+use realmkeep_keys::vault;
 use realmkeep_representations::{ComponentRepresentation, KeysMetadataRepresentation};
 use realmkeep_store::documents::RealmKey;
 use realmkeep_store::{Batch, Store};
@@ -50,7 +53,7 @@ pub fn routes() -> Router<Arc<Services>> {
 pub fn mask(component: &mut ComponentRepresentation) {
     for (key, values) in component.config.iter_mut().flatten() {
         if SECRETS.contains(&key.as_str()) {
-            for value in values {
+            for value in values.iter_mut().filter(|v| !vault::is_reference(v)) {
                 MASK.clone_into(value);
             }
         }
@@ -107,6 +110,7 @@ async fn create(cx: Cx, given: Given<ComponentRepresentation>) -> ApiResult<Resp
                 return Err(no_such_provider());
             }
         }
+        Some(LISTENER_COMPONENT) => check_listener(&cx, &component)?,
         Some("org.keycloak.storage.UserStorageProvider") => {
             return Err(ApiError::not_supported("user federation"));
         }
@@ -115,6 +119,15 @@ async fn create(cx: Cx, given: Given<ComponentRepresentation>) -> ApiResult<Resp
     batch.push(cx.store().insert(&cx.realm.id, &component)?);
     batch.touch(cx.touch_realm());
     cx.commit_created(batch, &id).await
+}
+
+/// What is told of events has to be reachable, and to know who tells it.
+fn check_listener(cx: &Cx, component: &ComponentRepresentation) -> ApiResult<()> {
+    if component.provider_id.as_deref() != Some(WEBHOOK) {
+        return Err(no_such_provider());
+    }
+    let http = cx.services.remote_keys.http();
+    webhook::check(http, component).map_err(ApiError::bad_request)
 }
 
 fn no_such_provider() -> ApiError {
@@ -171,6 +184,9 @@ async fn update(cx: Cx, given: Given<ComponentRepresentation>) -> ApiResult<Stat
         {
             values.clone_from(kept);
         }
+    }
+    if new.provider_type.as_deref() == Some(LISTENER_COMPONENT) {
+        check_listener(&cx, &new)?;
     }
     let mut batch = Batch::new();
     let id = new.id.clone().unwrap_or_default();

@@ -8,6 +8,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
 use realmkeep_authn::Services;
+use realmkeep_keys::vault;
 use realmkeep_representations::{
     IdentityProviderMapperRepresentation, IdentityProviderRepresentation,
 };
@@ -223,16 +224,11 @@ pub fn shown(mut provider: IdentityProviderRepresentation) -> IdentityProviderRe
         .config
         .as_mut()
         .and_then(|c| c.get_mut("clientSecret"))
-        .filter(|s| !is_vault_reference(s))
+        .filter(|s| !vault::is_reference(s))
     {
         MASK.clone_into(secret);
     }
     provider
-}
-
-/// A reference to a secret that is kept elsewhere is no secret.
-fn is_vault_reference(text: &str) -> bool {
-    text.starts_with("${vault.") && text.ends_with('}')
 }
 
 fn keep_masked(new: &mut IdentityProviderRepresentation, old: &IdentityProviderRepresentation) {

@@ -63,14 +63,14 @@ pub async fn start(cx: Cx) -> ApiResult<Response> {
         batch.push(Store::end_session(&cx.realm.id, own));
     }
     batch.push(Store::insert_session(&cx.realm.id, &login)?);
-    let event = Event::new(EventType::Impersonate, &cx.realm.name, cx.ip_address())
+    let mut event = Event::new(EventType::Impersonate, &cx.realm.name, cx.ip_address())
         .user(&id)
         .session(&login.id)
         .detail("impersonator", actor.username.clone().unwrap_or_default())
         .detail("impersonator_realm", cx.actor.realm.name.as_str());
-    cx.services.events.stage(&cx.realm, &mut batch, &event);
+    cx.services.events.stage(&cx.realm, &mut batch, &mut event);
     cx.commit(batch).await?;
-    cx.services.events.announce(&event);
+    cx.services.events.emit(&event);
 
     let identity = Identity {
         session_id: login.id,

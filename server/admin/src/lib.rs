@@ -26,6 +26,7 @@ mod export;
 mod federated_identities;
 mod grants;
 mod groups;
+mod identity_provider_metadata;
 mod identity_providers;
 mod impersonation;
 mod import;
@@ -63,6 +64,7 @@ use axum::extract::{Request, State};
 use axum::routing::any;
 use http::Uri;
 use realmkeep_authn::Services;
+use realmkeep_events::stored_before_answer;
 use tower::ServiceExt;
 
 /// Everything below `/admin`; paths with a slash at the end are taken as well.
@@ -75,7 +77,7 @@ pub fn router() -> Router<Arc<Services>> {
         async move {
             trim_slash(request.uri_mut());
             request.extensions_mut().insert(audit::Sent::default());
-            match routes.oneshot(request).await {
+            match stored_before_answer(routes.oneshot(request)).await {
                 Ok(response) => response,
                 Err(never) => match never {},
             }
@@ -105,7 +107,10 @@ fn admin_routes() -> Router<Arc<Services>> {
         .nest("/roles", roles::routes())
         .nest("/roles-by-id", roles::routes_by_id())
         .nest("/groups", groups::routes())
-        .nest("/identity-provider", identity_providers::routes())
+        .nest(
+            "/identity-provider",
+            identity_providers::routes().merge(identity_provider_metadata::routes()),
+        )
         .nest("/authentication", authentication::routes())
         .nest("/attack-detection", attack_detection::routes())
         .nest("/client-policies", client_policies::routes())

@@ -11,6 +11,7 @@ use http::request::Parts;
 use http::{StatusCode, header};
 use realmkeep_authn::Services;
 use realmkeep_authn::set_password::check_policy;
+use realmkeep_keys::vault;
 use realmkeep_model::fresh::{self, MASTER};
 use realmkeep_model::password_policy::PasswordPolicy;
 use realmkeep_representations::{ClientRepresentation, RealmRepresentation};
@@ -150,7 +151,8 @@ pub fn mask(realm: &mut RealmRepresentation) {
     realm.private_key = None;
     realm.code_secret = None;
     for key in ["password", "authTokenClientSecret"] {
-        if let Some(secret) = realm.smtp_server.as_mut().and_then(|s| s.get_mut(key)) {
+        let secret = realm.smtp_server.as_mut().and_then(|s| s.get_mut(key));
+        if let Some(secret) = secret.filter(|s| !vault::is_reference(s)) {
             MASK.clone_into(secret);
         }
     }

@@ -159,9 +159,13 @@ impl Cx {
         mut batch: Batch,
         created: Option<&str>,
     ) -> ApiResult<Vec<Vec<Row>>> {
-        let now = self.services.clock.now_millis();
-        self.audit
-            .stage(&mut batch, &self.realm, &self.actor, created, now)?;
+        self.audit.stage(
+            &self.services,
+            &mut batch,
+            &self.realm,
+            &self.actor,
+            created,
+        )?;
         let rows = self.store().commit(batch).await?;
         self.services.events.announce(&self.event());
         Ok(rows)
@@ -188,14 +192,13 @@ impl Cx {
             let outcome = change(&mut settings, &mut batch)?;
             batch.push(self.store().update_realm_at(&settings, epoch)?);
             batch.touch(self.touch_realm());
-            let now = self.services.clock.now_millis();
             let created = created(&outcome);
             self.audit.stage(
+                &self.services,
                 &mut batch,
                 &self.realm,
                 &self.actor,
                 created.as_deref(),
-                now,
             )?;
             match self.store().commit(batch).await {
                 Ok(_) => {

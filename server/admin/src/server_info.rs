@@ -10,10 +10,11 @@ use axum::{Json, Router, routing::get};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use realmkeep_authn::Services;
+use realmkeep_authn::flow::registry;
 use realmkeep_events::{LISTENERS, type_names};
 use realmkeep_keys::HashAlgorithm;
 use realmkeep_keys::providers::component_types as key_providers;
-use realmkeep_model::features::{self, Features, Kind};
+use realmkeep_model::features::{self, Kind};
 use realmkeep_model::password_policy::POLICY_TYPES;
 use serde_json::{Map, Value, json};
 
@@ -36,44 +37,87 @@ const BUILTIN_MAPPERS: &str = include_str!("data/builtin_protocol_mappers.json")
 pub const REGISTRATION_POLICY: &str =
     "org.keycloak.services.clientregistration.policy.ClientRegistrationPolicy";
 
-/// Capabilities that clients look for by name, and whether this server has them.
-const FEATURES: &[(&str, &str, bool)] = &[
-    ("ACCOUNT_API", "Account REST API", true),
-    ("ADMIN_API", "Admin REST API", true),
+/// How it is known whether the server has a capability.
+#[derive(Clone, Copy, Debug)]
+enum Has {
+    /// It has no registry of its own.
+    Always,
+    Never,
+    /// The grant type is one that works.
+    Grant(&'static str),
+    /// The required action is one that works.
+    Action(&'static str),
+}
+
+impl Has {
+    fn is_on(self) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Grant(name) => realmkeep_oidc::token::GRANTS.contains(&name),
+            Self::Action(id) => registry::required_action(id).is_some(),
+        }
+    }
+}
+
+/// Capabilities that clients look for by name.
+const FEATURES: &[(&str, &str, Has)] = &[
+    ("ACCOUNT_API", "Account REST API", Has::Always),
+    ("ADMIN_API", "Admin REST API", Has::Always),
     (
         "ADMIN_FINE_GRAINED_AUTHZ_V2",
         "Fine-grained admin permissions",
-        false,
+        Has::Never,
     ),
-    ("AUTHORIZATION", "Authorization services", false),
-    ("CIBA", "Client-initiated backchannel authentication", true),
+    ("AUTHORIZATION", "Authorization services", Has::Never),
+    (
+        "CIBA",
+        "Client-initiated backchannel authentication",
+        Has::Grant("urn:openid:params:grant-type:ciba"),
+    ),
     (
         "CLIENT_AUTH_FEDERATED",
         "Client authentication by other issuers",
-        true,
+        Has::Always,
     ),
-    ("CLIENT_POLICIES", "Client policies", false),
-    ("CLIENT_TYPES", "Client types", false),
-    ("DEVICE_FLOW", "Device authorization grant", true),
-    ("DPOP", "Proof of possession (RFC 9449)", true),
-    ("IMPERSONATION", "Impersonation of users", false),
-    ("KERBEROS", "Kerberos", false),
+    ("CLIENT_POLICIES", "Client policies", Has::Never),
+    ("CLIENT_TYPES", "Client types", Has::Never),
+    (
+        "DEVICE_FLOW",
+        "Device authorization grant",
+        Has::Grant("urn:ietf:params:oauth:grant-type:device_code"),
+    ),
+    ("DPOP", "Proof of possession (RFC 9449)", Has::Always),
+    ("IMPERSONATION", "Impersonation of users", Has::Always),
+    ("KERBEROS", "Kerberos", Has::Never),
     (
         "KUBERNETES_SERVICE_ACCOUNTS",
         "Kubernetes service accounts as clients",
-        true,
+        Has::Always,
     ),
-    ("ORGANIZATION", "Organizations", false),
-    ("PAR", "Pushed authorization requests", true),
-    ("RECOVERY_CODES", "Recovery codes", true),
+    ("ORGANIZATION", "Organizations", Has::Never),
+    ("PAR", "Pushed authorization requests", Has::Always),
+    (
+        "RECOVERY_CODES",
+        "Recovery codes",
+        Has::Action("CONFIGURE_RECOVERY_AUTHN_CODES"),
+    ),
     (
         "TOKEN_EXCHANGE_STANDARD_V2",
         "Token exchange (RFC 8693)",
-        true,
+        Has::Grant("urn:ietf:params:oauth:grant-type:token-exchange"),
     ),
-    ("UPDATE_EMAIL", "Update of the e-mail address", false),
-    ("WEB_AUTHN", "Passkeys and security keys", false),
-    ("WORKFLOWS", "Workflows", false),
+    (
+        "UPDATE_EMAIL",
+        "Update of the e-mail address",
+        Has::Action("UPDATE_EMAIL"),
+    ),
+    (
+        "WEB_AUTHN",
+        "Passkeys and security keys",
+        Has::Action("webauthn-register"),
+    ),
+    ("WORKFLOWS", "Workflows", Has::Never),
 ];
 
 pub fn routes() -> Router<Arc<Services>> {
@@ -99,7 +143,8 @@ async fn require_any_rights(services: &Services, actor: &Actor) -> ApiResult<()>
 async fn read(State(services): State<Arc<Services>>, caller: Caller) -> ApiResult<Json<Value>> {
     require_any_rights(&services, &caller.actor).await?;
     let always = FEATURES.iter();
-    let always = always.map(|(name, label, on)| ((*name).to_owned(), *label, "DEFAULT", *on));
+    let always =
+        always.map(|(name, label, has)| ((*name).to_owned(), *label, "DEFAULT", has.is_on()));
     let switched = features::FEATURES.iter().map(|feature| {
         let on = feature.is_on(&services.features);
         (
@@ -143,7 +188,7 @@ async fn read(State(services): State<Arc<Services>>, caller: Caller) -> ApiResul
         "themes": themes(),
         "socialProviders": [],
         "identityProviders": identity_providers::listed(),
-        "providers": providers(&services.features)?,
+        "providers": providers(&services)?,
         "protocolMapperTypes": realmkeep_oidc::protocol_mapper_types(),
         "builtinProtocolMappers": {"openid-connect": mappers},
         "clientInstallations": installation::listed(),
@@ -233,7 +278,8 @@ fn themes() -> Value {
 }
 
 /// Ids of providers by what they are for.
-fn providers(features: &Features) -> ApiResult<Value> {
+fn providers(services: &Services) -> ApiResult<Value> {
+    let features = &services.features;
     let mut all = Map::new();
     let mut put = |kind: &str, ids: Vec<String>| {
         let listed: Map<String, Value> = ids
@@ -253,7 +299,8 @@ fn providers(features: &Features) -> ApiResult<Value> {
         ("form-action", "form-action"),
     ] {
         let ids = authentication::listed(kind)?;
-        put(spi, ids.iter().filter_map(id_of).collect());
+        let ids = ids.iter().filter_map(id_of);
+        put(spi, ids.filter(|id| works(kind, id)).collect());
     }
     put(
         "required-action",
@@ -291,6 +338,15 @@ fn providers(features: &Features) -> ApiResult<Value> {
     }
     put("login-protocol", fixed(&protocols));
     put(
+        "vault",
+        services
+            .keys
+            .vault()
+            .providers()
+            .map(str::to_owned)
+            .collect(),
+    );
+    put(
         "identity_provider",
         identity_providers::listed()
             .as_array()
@@ -310,6 +366,13 @@ fn providers(features: &Features) -> ApiResult<Value> {
         put(spi, ids.filter_map(id_of).collect());
     }
     Ok(Value::Object(all))
+}
+
+/// Whether it is more than a name that flows may have: steps and conditions have registries.
+fn works(kind: &str, id: &str) -> bool {
+    kind != "authenticator"
+        || registry::authenticator(id).is_some()
+        || registry::condition(id).is_some()
 }
 
 fn id_of(value: &Value) -> Option<String> {
@@ -335,7 +398,9 @@ fn component_types() -> ApiResult<Value> {
         ("form", "org.keycloak.authentication.FormAuthenticator"),
         ("form-action", "org.keycloak.authentication.FormAction"),
     ] {
-        all.insert(name.to_owned(), authentication::described(kind)?.into());
+        let described = authentication::described(kind)?.into_iter();
+        let described = described.filter(|v| id_of(v).is_some_and(|id| works(kind, &id)));
+        all.insert(name.to_owned(), described.collect());
     }
     Ok(Value::Object(all))
 }

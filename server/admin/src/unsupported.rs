@@ -28,24 +28,8 @@ const LATER: &[(&[&str], &str)] = &[
         "fine-grained admin permissions",
     ),
     (
-        &["identity-provider", "import-config"],
-        "import of identity provider metadata",
-    ),
-    (
-        &["identity-provider", "upload-certificate"],
-        "identity provider certificates",
-    ),
-    (
-        &["identity-provider", "instances", "*", "export"],
-        "identity brokering",
-    ),
-    (
         &["identity-provider", "instances", "*", "management"],
         "fine-grained admin permissions",
-    ),
-    (
-        &["identity-provider", "instances", "*", "reload-keys"],
-        "identity brokering",
     ),
     (&["ldap-server-capabilities"], "user federation"),
     (&["organizations"], "organizations"),

@@ -229,6 +229,12 @@ async fn count(cx: Cx) -> ApiResult<Json<i64>> {
     Ok(Json(i64::try_from(found.len()).unwrap_or(i64::MAX)))
 }
 
+/// Attribute values from this length on are told apart here, in bytes.
+const LONG_VALUE: usize = 255;
+
+/// Users looked at at a time.
+const PIECE: i64 = 1_000;
+
 /// What of a search the database answers, and what is left to do in memory.
 struct Filter {
     search: UserSearch,
@@ -237,8 +243,6 @@ struct Filter {
     words: Vec<String>,
     attributes: Vec<(String, String)>,
     email_verified: Option<bool>,
-    /// Milliseconds since 1970, both ends left out.
-    created: (Option<i64>, Option<i64>),
     /// Alias of an identity provider, and the user's id there.
     link: (Option<String>, Option<String>),
 }
@@ -275,6 +279,7 @@ impl Filter {
             }
         }
         let anywhere = (!words.is_empty()).then(|| words.remove(0));
+        let attributes = attribute_query(cx.query("q"));
         Ok(Self {
             search: UserSearch {
                 anywhere,
@@ -283,13 +288,16 @@ impl Filter {
                 first_name: text("firstName"),
                 last_name: text("lastName"),
                 enabled: boolean("enabled")?,
+                created_after: cx.number("createdAfter")?,
+                created_before: cx.number("createdBefore")?,
+                // The others are looked at in what this one leaves.
+                attribute: attributes.first().cloned(),
                 exact,
             },
             id,
             words,
-            attributes: attribute_query(cx.query("q")),
+            attributes,
             email_verified: boolean("emailVerified")?,
-            created: (cx.number("createdAfter")?, cx.number("createdBefore")?),
             link: (text("idpAlias"), text("idpUserId")),
         })
     }
@@ -297,9 +305,12 @@ impl Filter {
     fn only_database(&self) -> bool {
         self.id.is_none()
             && self.words.is_empty()
-            && self.attributes.is_empty()
+            && self.attributes.len() <= 1
+            && self
+                .attributes
+                .iter()
+                .all(|(_, value)| value.len() < LONG_VALUE)
             && self.email_verified.is_none()
-            && self.created == (None, None)
             && self.link == (None, None)
     }
 
@@ -322,12 +333,6 @@ impl Filter {
             .email_verified
             .is_none_or(|wanted| user.email_verified.unwrap_or(false) == wanted)
             && self.matches_link(user)
-            && self.matches_time(user.created_timestamp.unwrap_or(0))
-    }
-
-    fn matches_time(&self, created: i64) -> bool {
-        let (after, before) = self.created;
-        after.is_none_or(|t| created > t) && before.is_none_or(|t| created < t)
     }
 
     fn matches_link(&self, user: &UserRepresentation) -> bool {
@@ -383,16 +388,46 @@ pub async fn find(cx: &Cx, page: Page) -> ApiResult<Vec<UserRepresentation>> {
             .search_users(&cx.realm.id, &filter.search, page)
             .await?);
     }
-    let all = cx
-        .store()
-        .search_users(&cx.realm.id, &filter.search, Page::ALL)
-        .await?;
-    Ok(all
-        .into_iter()
-        .filter(|user| filter.matches(user))
-        .skip(usize::try_from(page.first).unwrap_or(0))
-        .take(usize::try_from(page.max).unwrap_or(usize::MAX))
-        .collect())
+    found_in_pieces(cx, &filter, page).await
+}
+
+/// What the database cannot tell is looked at here, a piece at a time.
+async fn found_in_pieces(
+    cx: &Cx,
+    filter: &Filter,
+    page: Page,
+) -> ApiResult<Vec<UserRepresentation>> {
+    let (store, realm) = (cx.store(), cx.realm.id.as_str());
+    let most = usize::try_from(page.max).unwrap_or(usize::MAX);
+    let mut skip = usize::try_from(page.first).unwrap_or(0);
+    let mut found = Vec::new();
+    let mut after: Option<String> = None;
+    while found.len() < most {
+        // An attribute's value leaves few.
+        let whole = filter.search.attribute.is_some();
+        let piece = if whole {
+            store.search_users(realm, &filter.search, Page::ALL).await?
+        } else {
+            store
+                .search_users_after(realm, &filter.search, after.as_deref(), PIECE)
+                .await?
+        };
+        after = piece
+            .last()
+            .and_then(|user| Some(user.username.as_ref()?.to_lowercase()));
+        let end = whole || piece.is_empty();
+        for user in piece.into_iter().filter(|user| filter.matches(user)) {
+            if skip > 0 {
+                skip -= 1;
+            } else if found.len() < most {
+                found.push(user);
+            }
+        }
+        if end {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 async fn create(cx: Cx, given: Given<UserRepresentation>) -> ApiResult<Response> {

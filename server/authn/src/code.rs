@@ -44,10 +44,10 @@ pub struct UsedCode {
 }
 
 /// The answer to a redemption attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Redeemed {
-    /// This attempt, and no other, got the code.
-    Code(Box<CodeRecord>),
+    /// It was there. The attempt that commits the batch, and no other, gets it.
+    Code(Box<CodeRecord>, Batch),
     /// It was redeemed before: what was issued for it must be revoked (RFC 6749 §4.1.2).
     Again(UsedCode),
     /// Never issued, or expired.
@@ -73,11 +73,12 @@ pub fn issue_code(
     Ok((code, step))
 }
 
-/// Takes the code away; of all callers one gets it, the others learn that it was used.
+/// What the code stands for, with the batch that takes it away: of all callers one can commit it, and the
+/// others find a failed guard, and afterwards that the code was used.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn redeem_code(
+pub async fn find_code(
     store: &Store,
     realm: &Realm,
     code: &str,
@@ -98,11 +99,7 @@ pub async fn redeem_code(
         batch.push(Store::take_single_use_step(Space::Code, &key));
         let until = now + session::max_lifespan(realm, false);
         batch.push(Store::put_single_use(Space::UsedCode, &key, until, &used)?);
-        match store.commit(batch).await {
-            Ok(_) => return Ok(Redeemed::Code(Box::new(record))),
-            Err(StoreError::Guard(_)) => {}
-            Err(e) => return Err(e),
-        }
+        return Ok(Redeemed::Code(Box::new(record), batch));
     }
     let used: Option<UsedCode> = store.peek_single_use(Space::UsedCode, &key, now).await?;
     Ok(used

@@ -11,6 +11,7 @@ pub mod conditions;
 mod cookies;
 pub mod device;
 mod direct_grant;
+pub mod event_listeners;
 pub mod flow;
 pub mod login_state;
 pub mod mail;

@@ -1,7 +1,10 @@
 //! Mails to users: made in the realm's theme and the user's language, sent by its mail server.
 
+use std::collections::BTreeMap;
+
 use realmkeep_email::{EmailError, Message, SettingsError, SmtpSettings};
 use realmkeep_keys::KeysError;
+use realmkeep_keys::vault::{self, VaultError};
 use realmkeep_pages::{
     LOCALE_ATTRIBUTE, Link, LocaleSources, Look, Mail, PagesError, RealmLocales,
 };
@@ -25,6 +28,8 @@ pub enum MailError {
     Pages(#[from] PagesError),
     #[error("the link could not be made")]
     Keys(#[from] KeysError),
+    #[error("smtpServer: {0}")]
+    Vault(#[from] VaultError),
 }
 
 /// Sends the mail and waits until the mail server has taken it.
@@ -38,7 +43,7 @@ pub async fn send(
     to: &str,
     mail: &Mail<'_>,
 ) -> Result<(), MailError> {
-    let settings = settings(realm)?;
+    let settings = settings(services, realm)?;
     let message = make(services, realm, user, to, mail)?;
     Ok(services.accounts.mail.send(&settings, &message).await?)
 }
@@ -54,7 +59,7 @@ pub fn post(
     to: &str,
     mail: &Mail<'_>,
 ) -> Result<(), MailError> {
-    let settings = settings(realm)?;
+    let settings = settings(services, realm)?;
     let message = make(services, realm, user, to, mail)?;
     Ok(services.accounts.mail.post(settings, message)?)
 }
@@ -129,10 +134,10 @@ pub async fn test_connection(
     services: &Services,
     realm: &Realm,
     user: &UserRepresentation,
-    settings: &std::collections::BTreeMap<String, String>,
+    settings: &BTreeMap<String, String>,
 ) -> Result<(), MailError> {
     let to = address(user)?;
-    let settings = SmtpSettings::read(settings)?;
+    let settings = with_secrets(services, realm, settings)?;
     let message = make(services, realm, user, to, &Mail::EmailTest)?;
     Ok(services.accounts.mail.send(&settings, &message).await?)
 }
@@ -142,9 +147,25 @@ fn address(user: &UserRepresentation) -> Result<&str, MailError> {
     email.ok_or(MailError::NoAddress)
 }
 
-fn settings(realm: &Realm) -> Result<SmtpSettings, SettingsError> {
+fn settings(services: &Services, realm: &Realm) -> Result<SmtpSettings, MailError> {
     let given = realm.settings.smtp_server.clone().unwrap_or_default();
-    SmtpSettings::read(&given)
+    with_secrets(services, realm, &given)
+}
+
+/// The settings with the secrets that they refer to.
+fn with_secrets(
+    services: &Services,
+    realm: &Realm,
+    given: &BTreeMap<String, String>,
+) -> Result<SmtpSettings, MailError> {
+    let mut given = given.clone();
+    for name in ["password", "authTokenClientSecret"] {
+        if let Some(setting) = given.get_mut(name).filter(|s| vault::is_reference(s)) {
+            let secret = services.keys.vault().resolve(&realm.name, setting)?;
+            secret.expose().clone_into(setting);
+        }
+    }
+    Ok(SmtpSettings::read(&given)?)
 }
 
 fn make(

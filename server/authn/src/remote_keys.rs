@@ -67,6 +67,14 @@ impl RemoteKeyCache {
         self.keys(Kind::SpiffeBundle, url)
     }
 
+    /// Forgets the keys of an issuer or at an address; they are fetched anew when they are needed next.
+    pub fn forget(&self, address: &str) {
+        for kind in [Kind::Issuer, Kind::Cluster, Kind::Url, Kind::SpiffeBundle] {
+            self.keys.invalidate(&(kind, address.to_owned()));
+        }
+        self.sets.invalidate(address);
+    }
+
     /// The key set at an address, as it was at most some minutes ago: for keys that encrypt.
     ///
     /// # Errors

@@ -16,6 +16,8 @@ pub struct Event {
     /// A code such as `invalid_client_credentials`; None when it succeeded.
     pub error: Option<String>,
     pub details: BTreeMap<&'static str, String>,
+    /// It is part of a batch already ([`crate::Events::stage`]); whether listeners are told of it.
+    pub(crate) staged: Option<bool>,
 }
 
 impl Event {
@@ -29,7 +31,13 @@ impl Event {
             ip_address: ip_address.to_owned(),
             error: None,
             details: BTreeMap::new(),
+            staged: None,
         }
+    }
+
+    /// The type's name; a failure's has `_ERROR` appended.
+    pub fn name(&self) -> &'static str {
+        self.kind.name(self.error.is_some())
     }
 
     pub fn client(mut self, client_id: &str) -> Self {
@@ -53,8 +61,10 @@ impl Event {
         self
     }
 
+    /// The failure is an event of its own: the batch that the success was staged in was not committed.
     pub fn failed(mut self, error: impl Into<String>) -> Self {
         self.error = Some(error.into());
+        self.staged = None;
         self
     }
 }

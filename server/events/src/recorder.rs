@@ -1,66 +1,151 @@
-//! Events as rows, for the realms that keep them.
+//! Events as rows, for the realms that keep them, and for the listeners that are told of them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use realmkeep_model::clock::Clock;
-use realmkeep_representations::{EventRepresentation, RealmRepresentation};
+use realmkeep_representations::{
+    AdminEventRepresentation, EventRepresentation, RealmRepresentation,
+};
+use realmkeep_store::event_outbox::OutboxEvent;
 use realmkeep_store::{Batch, Realm, Step, Store, StoreError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use uuid::Uuid;
 
+use crate::ledger::{self, Waiting};
+use crate::listeners;
+use crate::settings::Settings;
 use crate::{Event, EventType, default_saved_types};
 
-/// Events that wait to be stored; those beyond it are logged and counted only.
+/// Events outside of requests that wait to be stored; those beyond it are logged and counted only.
 const QUEUE: usize = 10_000;
 /// Events stored in one transaction.
 const TOGETHER: usize = 256;
 /// Realm attribute: how long admin events are kept, in seconds.
 const ADMIN_EXPIRATION: &str = "adminEventsExpiration";
+/// Seconds after which an event that a listener does not take is given up.
+const OUTBOX_EXPIRY: i64 = 3 * 86_400;
+/// How often the outbox is looked at when nothing new comes: another server's events may lie in it, and
+/// those that are to be tried again.
+const OUTBOX_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The writer's end of the queue.
+/// Stores events.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorder {
+    pub(crate) store: Store,
     queue: mpsc::Sender<Item>,
     clock: Clock,
+    settings: Arc<Settings>,
+    /// Something was put into the outbox.
+    outbox: Arc<Notify>,
 }
 
 #[derive(Debug)]
 enum Item {
-    /// The event, and when it happened in milliseconds since 1970.
-    Event(Box<Event>, i64),
+    Event(Box<Waiting>),
     Settled(oneshot::Sender<()>),
 }
 
 impl Recorder {
-    pub(crate) fn start(store: Store, clock: Clock) -> Self {
+    pub(crate) fn start(store: Store, clock: Clock, settings: Arc<Settings>) -> Self {
         let (queue, items) = mpsc::channel(QUEUE);
-        tokio::spawn(write(store, items));
-        Self { queue, clock }
+        let outbox = Arc::new(Notify::new());
+        let recorder = Self {
+            store,
+            queue,
+            clock,
+            settings,
+            outbox,
+        };
+        let (store, settings) = (recorder.store.clone(), recorder.settings.clone());
+        tokio::spawn(follow(store, settings, recorder.outbox.clone(), items));
+        recorder
     }
 
+    /// Notes the event for the end of the request that this task answers, else for a moment later.
     pub(crate) fn take(&self, event: &Event) {
         if event.kind == EventType::AdminChange {
             return;
         }
-        let item = Item::Event(Box::new(event.clone()), self.clock.now_millis());
+        if let Some(told) = event.staged {
+            if told {
+                self.wake();
+            }
+            return;
+        }
+        // Most realms keep no events. What memory does not hold is looked up when it is written.
+        let realm = self.store.remembered_realm(&event.realm);
+        if realm.is_some_and(|realm| !is_wanted(&realm, &self.settings, event)) {
+            return;
+        }
+        let waiting = Waiting {
+            event: event.clone(),
+            time: self.clock.now_millis(),
+        };
+        if let Some(waiting) = ledger::note(self, waiting) {
+            self.enqueue(waiting);
+        }
+    }
+
+    pub(crate) fn enqueue(&self, waiting: Waiting) {
+        let (realm, name) = (waiting.event.realm.clone(), waiting.event.name());
+        let item = Item::Event(Box::new(waiting));
         if self.queue.try_send(item).is_err() {
             tracing::error!(
-                realm = %event.realm,
-                r#type = event.kind.name(event.error.is_some()),
+                realm,
+                r#type = name,
                 "the event was not stored: the database is slower than events come in"
             );
         }
     }
 
-    pub(crate) fn stage(&self, realm: &Realm, batch: &mut Batch, event: &Event) {
-        if !keeps(&realm.settings, event) {
-            return;
-        }
-        match user_event_step(&realm.id, event, self.clock.now_millis()) {
-            Ok(step) => {
-                batch.push(step);
+    pub(crate) fn stage(&self, realm: &Realm, batch: &mut Batch, event: &mut Event) {
+        let time = self.clock.now_millis();
+        match steps(realm, &self.settings, event, time) {
+            Ok(made) => {
+                event.staged = Some(made.told);
+                made.into(batch);
             }
             Err(e) => tracing::error!(error = %e, "the event was not stored"),
+        }
+    }
+
+    pub(crate) fn stage_admin(
+        &self,
+        realm: &Realm,
+        batch: &mut Batch,
+        event: &mut AdminEventRepresentation,
+    ) -> Result<(), StoreError> {
+        let settings = &realm.settings;
+        if settings.admin_events_details_enabled != Some(true) {
+            event.representation = None;
+        }
+        if let (Some(most), Some(text)) =
+            (self.settings.max_representation, &mut event.representation)
+            && let Some((end, _)) = text.char_indices().nth(most)
+        {
+            text.truncate(end);
+        }
+        if settings.admin_events_enabled == Some(true) {
+            batch.push(Store::insert_admin_event(event)?);
+        }
+        for lane in listeners::admin_lanes(realm) {
+            let told = OutboxEvent::Admin(Box::new(event.clone()));
+            batch.push(outbox_step(realm, &lane, &told, self.clock.now())?);
+        }
+        Ok(())
+    }
+
+    /// Something was put into the outbox.
+    pub(crate) fn wake(&self) {
+        self.outbox.notify_one();
+    }
+
+    /// Stores the events, in their order; those that cannot be stored are logged.
+    pub(crate) async fn write(&self, waiting: Vec<Waiting>) {
+        if write(&self.store, &self.settings, &waiting).await {
+            self.wake();
         }
     }
 
@@ -70,44 +155,121 @@ impl Recorder {
             let _ = settled.await;
         }
     }
+
+    /// Waits until there may be something new in the outbox.
+    pub(crate) async fn outbox_changed(&self) {
+        let _ = tokio::time::timeout(OUTBOX_INTERVAL, self.outbox.notified()).await;
+    }
 }
 
 /// Stores what comes in, until every sender is gone.
-async fn write(store: Store, mut items: mpsc::Receiver<Item>) {
+async fn follow(
+    store: Store,
+    settings: Arc<Settings>,
+    outbox: Arc<Notify>,
+    mut items: mpsc::Receiver<Item>,
+) {
     let mut taken = Vec::with_capacity(TOGETHER);
     while items.recv_many(&mut taken, TOGETHER).await > 0 {
-        let mut batch = Batch::new();
-        let mut waiting = Vec::new();
+        let mut events = Vec::new();
+        let mut settled = Vec::new();
         for item in taken.drain(..) {
             match item {
-                Item::Settled(done) => waiting.push(done),
-                Item::Event(event, time) => match kept(&store, &event, time).await {
-                    Ok(Some(step)) => {
-                        batch.push(step);
-                    }
-                    Ok(None) => {}
-                    Err(e) => tracing::error!(error = %e, "the event was not stored"),
-                },
+                Item::Settled(done) => settled.push(done),
+                Item::Event(event) => events.push(*event),
             }
         }
-        if !batch.is_empty()
-            && let Err(e) = store.commit(batch).await
-        {
-            tracing::error!(error = %e, "events were not stored");
+        if write(&store, &settings, &events).await {
+            outbox.notify_one();
         }
-        for done in waiting {
+        for done in settled {
             let _ = done.send(());
         }
     }
 }
 
-async fn kept(store: &Store, event: &Event, time: i64) -> Result<Option<Step>, StoreError> {
-    match store.realm(&event.realm).await? {
-        Some(realm) if keeps(&realm.settings, event) => {
-            user_event_step(&realm.id, event, time).map(Some)
+/// Whether listeners are to be told of something.
+async fn write(store: &Store, settings: &Settings, waiting: &[Waiting]) -> bool {
+    let mut batch = Batch::new();
+    let mut told = false;
+    for Waiting { event, time } in waiting {
+        let made = match store.realm(&event.realm).await {
+            Ok(Some(realm)) => steps(&realm, settings, event, *time),
+            Ok(None) => Ok(Made::default()),
+            Err(e) => Err(e),
+        };
+        match made {
+            Ok(made) => {
+                told |= made.told;
+                made.into(&mut batch);
+            }
+            Err(e) => tracing::error!(error = %e, "the event was not stored"),
         }
-        _ => Ok(None),
     }
+    if batch.is_empty() {
+        return false;
+    }
+    match store.commit(batch).await {
+        Ok(_) => told,
+        Err(e) => {
+            tracing::error!(error = %e, "events were not stored");
+            false
+        }
+    }
+}
+
+fn is_wanted(realm: &Realm, settings: &Settings, event: &Event) -> bool {
+    keeps(&realm.settings, event) || !listeners::lanes(realm, settings, event).is_empty()
+}
+
+/// What stores an event and puts it into the outbox.
+#[derive(Default)]
+struct Made {
+    steps: Vec<Step>,
+    /// Listeners are told of it.
+    told: bool,
+}
+
+impl Made {
+    fn into(self, batch: &mut Batch) {
+        for step in self.steps {
+            batch.push(step);
+        }
+    }
+}
+
+/// The steps that store the event and put it into the outbox, as far as the realm wants it.
+fn steps(realm: &Realm, settings: &Settings, event: &Event, time: i64) -> Result<Made, StoreError> {
+    let mut made = Made::default();
+    if event.kind == EventType::AdminChange {
+        return Ok(made);
+    }
+    let kept = keeps(&realm.settings, event);
+    let lanes = listeners::lanes(realm, settings, event);
+    if !kept && lanes.is_empty() {
+        return Ok(made);
+    }
+    let representation = representation(&realm.id, event, time);
+    if kept {
+        made.steps.push(Store::insert_user_event(&representation)?);
+    }
+    made.told = !lanes.is_empty();
+    let told = OutboxEvent::User(Box::new(representation));
+    for lane in lanes {
+        made.steps
+            .push(outbox_step(realm, &lane, &told, time / 1000)?);
+    }
+    Ok(made)
+}
+
+fn outbox_step(
+    realm: &Realm,
+    lane: &str,
+    event: &OutboxEvent,
+    now: i64,
+) -> Result<Step, StoreError> {
+    let expires = now.saturating_add(OUTBOX_EXPIRY);
+    Store::put_into_event_outbox(&realm.id, lane, event, now, expires)
 }
 
 fn keeps(settings: &RealmRepresentation, event: &Event) -> bool {
@@ -121,20 +283,16 @@ fn keeps(settings: &RealmRepresentation, event: &Event) -> bool {
     }
 }
 
-/// The step that stores the event; `time` is in milliseconds since 1970.
-///
-/// # Errors
-/// When it cannot be written as JSON.
-pub fn user_event_step(realm_id: &str, event: &Event, time: i64) -> Result<Step, StoreError> {
+fn representation(realm_id: &str, event: &Event, time: i64) -> EventRepresentation {
     let details: BTreeMap<String, String> = event
         .details
         .iter()
         .map(|(key, value)| ((*key).to_owned(), value.clone()))
         .collect();
-    Store::insert_user_event(&EventRepresentation {
+    EventRepresentation {
         id: Some(Uuid::new_v4().to_string()),
         time: Some(time),
-        r#type: Some(event.kind.name(event.error.is_some()).to_owned()),
+        r#type: Some(event.name().to_owned()),
         realm_id: Some(realm_id.to_owned()),
         client_id: event.client_id.clone(),
         user_id: event.user_id.clone().filter(|id| !id.is_empty()),
@@ -142,7 +300,7 @@ pub fn user_event_step(realm_id: &str, event: &Event, time: i64) -> Result<Step,
         ip_address: Some(event.ip_address.clone()),
         error: event.error.clone(),
         details: Some(details),
-    })
+    }
 }
 
 /// Removes the events that their realm keeps no longer; `now` is in seconds since 1970.

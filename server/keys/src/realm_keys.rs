@@ -23,6 +23,7 @@ use rustls_pki_types::PrivatePkcs8KeyDer;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::vault::Vault;
 use crate::{KeysError, providers};
 
 /// Realms whose parsed keys are kept; the least used go first.
@@ -37,6 +38,7 @@ pub struct Keys {
     cache: Cache<String, Arc<RealmKeySet>>,
     /// One at a time makes a key that is missing.
     making: Arc<tokio::sync::Mutex<()>>,
+    vault: Arc<Vault>,
 }
 
 /// The keys of one realm as of one snapshot.
@@ -59,7 +61,20 @@ impl Keys {
             store,
             cache: Cache::new(REALMS),
             making: Arc::default(),
+            vault: Arc::default(),
         }
+    }
+
+    /// With vaults for what realms refer to.
+    #[must_use]
+    pub fn with_vault(mut self, vault: Vault) -> Self {
+        self.vault = Arc::new(vault);
+        self
+    }
+
+    /// Secrets that are kept outside of the database.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     /// The key that signs with this algorithm now.
@@ -341,6 +356,14 @@ pub fn generate_realm_keys(realm: &str, now: i64) -> Result<Vec<RealmKey>, KeysE
 pub fn public_key(key: &RealmKey) -> Option<Vec<u8>> {
     let private = Zeroizing::new(STANDARD.decode(key.private_key.expose()).ok()?);
     public_der(&key.algorithm, &private)
+}
+
+/// The public key of a certificate (X.509 in DER), as SubjectPublicKeyInfo in DER; None when it is no
+/// certificate.
+pub fn certificate_public_key(der: &[u8]) -> Option<Vec<u8>> {
+    let (rest, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
+    rest.is_empty()
+        .then(|| certificate.public_key().raw.to_vec())
 }
 
 /// As [`public_key`], of a private key in PKCS#8.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 use http::StatusCode;
 use realmkeep_authn::{random, session};
+use realmkeep_events::Event;
 use realmkeep_jose::{Algorithm, SigningKey, base64url};
 use realmkeep_representations::ClientRepresentation;
 use realmkeep_store::sessions::{ClientSessionDetail, UserSession};
@@ -76,7 +77,6 @@ pub struct Extras<'a> {
 pub struct Prepared<'a> {
     extras: Extras<'a>,
     context: &'a Context,
-    kind: GrantKind,
     client: &'a ClientRepresentation,
     user_id: &'a str,
     session: Option<&'a UserSession>,
@@ -86,6 +86,7 @@ pub struct Prepared<'a> {
     id_key: Option<SigningKey>,
     id_encryption: Option<Encryption>,
     refresh_key: Option<SigningKey>,
+    token_id: String,
 }
 
 /// The answer of the token endpoint (RFC 6749 section 5.1).
@@ -133,8 +134,6 @@ pub struct FrontTokens {
     /// Seconds.
     pub expires_in: i64,
     pub id_token: Option<String>,
-    /// `jti` of the access token, for the event.
-    pub token_id: String,
 }
 
 /// Checks that the client may have tokens for the user now, and gathers what they say.
@@ -230,10 +229,11 @@ pub async fn prepare<'a>(
     } else {
         None
     };
+    let token_id = token_id(grant.kind, grant.session);
     Ok(Prepared {
+        token_id,
         extras: Extras::default(),
         context,
-        kind: grant.kind,
         client,
         user_id,
         session: grant.session,
@@ -251,6 +251,13 @@ impl<'a> Prepared<'a> {
     pub fn with(mut self, extras: Extras<'a>) -> Self {
         self.extras = extras;
         self
+    }
+
+    /// Notes in the event what the access token is.
+    pub fn note(&self, event: &mut Event) {
+        event.details.insert("token_id", self.token_id.clone());
+        let scope = self.material.scopes.shown();
+        event.details.insert("scope", scope);
     }
 
     /// Audiences that were asked for and that the access token would not have.
@@ -271,8 +278,7 @@ impl<'a> Prepared<'a> {
         let now = self.context.now;
         let realm = &self.context.realm;
         let expiry = lifespans::access_token_expiry(realm, self.client, self.session, now);
-        let token_id = self.token_id();
-        let access_token = self.access_token(expiry, &token_id)?;
+        let access_token = self.access_token(expiry, &self.token_id)?;
         let id_token = self
             .id_key
             .as_ref()
@@ -302,7 +308,7 @@ impl<'a> Prepared<'a> {
             scope: self.material.scopes.shown(),
             issued_token_type: self.extras.issued_token_type,
             mapped: beside_tokens(self.material.claims(Target::TokenResponse, self.nonce)),
-            token_id,
+            token_id: self.token_id,
         })
     }
 
@@ -320,9 +326,8 @@ impl<'a> Prepared<'a> {
         } else {
             lifespans::implicit_token_expiry(realm, self.client, self.session, now)
         };
-        let token_id = self.token_id();
         let access_token = if wanted.access_token {
-            Some(self.access_token(expiry, &token_id)?)
+            Some(self.access_token(expiry, &self.token_id)?)
         } else {
             None
         };
@@ -340,7 +345,6 @@ impl<'a> Prepared<'a> {
             access_token,
             expires_in: expiry - now,
             id_token,
-            token_id,
         })
     }
 
@@ -475,27 +479,27 @@ impl<'a> Prepared<'a> {
         }
         token
     }
+}
 
-    /// Says how the token came to be: kind of session, kind of token, grant.
-    fn token_id(&self) -> String {
-        let session = match self.session {
-            Some(session) if session.detail.offline => "of",
-            Some(_) => "on",
-            None => "tr",
-        };
-        let grant = match self.kind {
-            GrantKind::AuthorizationCode => "ac",
-            GrantKind::Ciba => "ci",
-            GrantKind::ClientCredentials => "cc",
-            GrantKind::DeviceCode => "dg",
-            GrantKind::Implicit => "na",
-            GrantKind::JwtAuthorization => "ag",
-            GrantKind::Password => "ro",
-            GrantKind::RefreshToken => "rt",
-            GrantKind::TokenExchange => "te",
-        };
-        format!("{session}rt{grant}:{}", Uuid::new_v4())
-    }
+/// Says how the token came to be: kind of session, kind of token, grant.
+fn token_id(kind: GrantKind, session: Option<&UserSession>) -> String {
+    let session = match session {
+        Some(session) if session.detail.offline => "of",
+        Some(_) => "on",
+        None => "tr",
+    };
+    let grant = match kind {
+        GrantKind::AuthorizationCode => "ac",
+        GrantKind::Ciba => "ci",
+        GrantKind::ClientCredentials => "cc",
+        GrantKind::DeviceCode => "dg",
+        GrantKind::Implicit => "na",
+        GrantKind::JwtAuthorization => "ag",
+        GrantKind::Password => "ro",
+        GrantKind::RefreshToken => "rt",
+        GrantKind::TokenExchange => "te",
+    };
+    format!("{session}rt{grant}:{}", Uuid::new_v4())
 }
 
 /// `typ` of refresh tokens: of a login, and of an offline session.

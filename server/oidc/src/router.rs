@@ -1,8 +1,11 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{self, Next};
 use axum::routing::{get, post};
 use realmkeep_authn::Services;
+use realmkeep_events::stored_before_answer;
 
 use crate::{
     authorize, browser, ciba, cors, device, discovery, docker, introspect, login_actions, logout,
@@ -69,4 +72,7 @@ pub fn router() -> Router<Arc<Services>> {
         .merge(session_status::routes())
         .merge(registration::routes())
         .merge(browser::resources())
+        .layer(middleware::from_fn(async |request: Request, next: Next| {
+            stored_before_answer(next.run(request)).await
+        }))
 }

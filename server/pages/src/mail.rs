@@ -33,6 +33,8 @@ pub enum Mail<'a> {
     Event {
         /// Such as `eventLoginError`, `eventUpdatePassword`, `eventUpdateTotp`, `eventRemoveTotp`.
         name: &'a str,
+        /// Type of the credential, for `eventUpdateCredential` and `eventRemoveCredential`.
+        credential: Option<&'a str>,
         /// When, as text.
         time: &'a str,
         ip: &'a str,
@@ -181,7 +183,16 @@ impl<'a> Mail<'a> {
                 span(texts, link.lifespan),
             ],
             Self::EmailTest => vec![realm.to_owned()],
-            Self::Event { time, ip, .. } => vec![(*time).to_owned(), (*ip).to_owned()],
+            Self::Event {
+                credential,
+                time,
+                ip,
+                ..
+            } => credential
+                .iter()
+                .chain([time, ip])
+                .map(|arg| (*arg).to_owned())
+                .collect(),
         }
     }
 }

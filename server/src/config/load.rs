@@ -112,6 +112,12 @@ impl Input {
                         "KC_DB: {value} is not a database that is used here; unset it for SQLite in data-dir, or set it to postgres, and KC_DB_URL"
                     ));
                 }
+            } else if name == "KC_VAULT" {
+                if value != "file" {
+                    problems.push(format!(
+                        "KC_VAULT: {value} is not read here; put the secrets into files, and set it to file, and KC_VAULT_DIR"
+                    ));
+                }
             } else if let Some((_, why)) = REFUSED_VARIABLES.iter().find(|(n, _)| n == name) {
                 problems.push(format!("{name}: {why}; unset it"));
             } else {

@@ -9,8 +9,8 @@ use url::Url;
 
 use super::load::{ConfigError, Values};
 use super::setting::{
-    AddressList, DatabaseUrl, FromText, Hostname, Kind, LogFilter, LogFormat, PasswordHashing,
-    ProxyHeaders, Seconds,
+    AddressList, DatabaseUrl, Endpoint, EventLevel, FromText, Hostname, KeyResolvers, Kind,
+    LogFilter, LogFormat, MailedEvents, PasswordHashing, ProxyHeaders, Ratio, Seconds,
 };
 
 /// One option, as everything but its typed value needs it.
@@ -176,6 +176,32 @@ options! {
         /// a file in it by name. Without it: `password-blacklists` in the data folder, if it is there.
         password_blacklists_dir: Option<PathBuf> = "password-blacklists-dir", "", "KC_SPI_PASSWORD_POLICY_PASSWORD_BLACKLIST_BLACKLISTS_PATH";
     }
+    "Vault" {
+        /// Folder of secrets, a file for each, that realms refer to with `${vault.KEY}`; Kubernetes
+        /// mounts a Secret so. A file is read when its secret is needed.
+        vault_dir: Option<PathBuf> = "vault-dir", "", "KC_VAULT_DIR";
+        /// Beginning of the names of environment variables that are secrets, such as `VAULT_`;
+        /// looked at after the folder. Without it: none.
+        vault_environment_prefix: Option<String> = "vault-environment-prefix", "";
+        /// How realm and key make the name of a secret, the first that is there counts; separated by
+        /// commas: `REALM_UNDERSCORE_KEY` (underscores in realm and key doubled), `KEY_ONLY` (all
+        /// realms get at it), `REALM_FILESEPARATOR_KEY` (a folder for each realm), `FACTORY_PROVIDED`.
+        vault_key_resolvers: KeyResolvers = "vault-key-resolvers", "REALM_UNDERSCORE_KEY", "KC_SPI_VAULT_FILE_KEY_RESOLVERS";
+    }
+    "Events" {
+        /// Level of the log lines of events that succeeded, in the category `org.keycloak.events`.
+        events_log_success_level: EventLevel = "events-log-success-level", "debug", "KC_SPI_EVENTS_LISTENER_JBOSS_LOGGING_SUCCESS_LEVEL";
+        /// Level of the log lines of events that failed.
+        events_log_error_level: EventLevel = "events-log-error-level", "warn", "KC_SPI_EVENTS_LISTENER_JBOSS_LOGGING_ERROR_LEVEL";
+        /// Types of events that the listener `email` sends mails for, separated by commas. Without it:
+        /// all that it knows (`LOGIN_ERROR`, `UPDATE_PASSWORD`, `UPDATE_TOTP`, `REMOVE_TOTP`,
+        /// `UPDATE_CREDENTIAL`, `REMOVE_CREDENTIAL`).
+        events_email_include: MailedEvents = "events-email-include", "", "KC_SPI_EVENTS_LISTENER_EMAIL_INCLUDE_EVENTS";
+        /// Types of events that it sends no mails for.
+        events_email_exclude: MailedEvents = "events-email-exclude", "", "KC_SPI_EVENTS_LISTENER_EMAIL_EXCLUDE_EVENTS";
+        /// Characters that admin events keep of what was sent; the rest is cut off. Without it: all.
+        events_max_representation: Option<usize> = "events-max-representation", "", "KC_SPI_EVENTS_STORE_JPA_MAX_FIELD_LENGTH";
+    }
     "Management" {
         /// Address of the management listener (health and metrics).
         management_host: IpAddr = "management-host", "0.0.0.0", "KC_HTTP_MANAGEMENT_HOST";
@@ -207,6 +233,16 @@ options! {
         /// Kubernetes cluster (where `KUBERNETES_SERVICE_HOST` is set). The token goes to the API
         /// server only, whose keys are behind authentication.
         service_account_dir: PathBuf = "service-account-dir", "/var/run/secrets/kubernetes.io/serviceaccount";
+    }
+    "Traces" {
+        /// Whether to send traces of requests to a collector.
+        tracing_enabled: bool = "tracing-enabled", "false", "KC_TRACING_ENABLED";
+        /// Address of the collector (OpenTelemetry, OTLP over HTTP); `/v1/traces` is appended.
+        tracing_endpoint: Endpoint = "tracing-endpoint", "http://localhost:4318", "KC_TRACING_ENDPOINT";
+        /// Name of this service in its traces.
+        tracing_service_name: String = "tracing-service-name", "realmkeep", "KC_TRACING_SERVICE_NAME";
+        /// Part of the traces that is sent, from 0 to 1, where whoever asks has not decided it.
+        tracing_sampler_ratio: Ratio = "tracing-sampler-ratio", "1.0", "KC_TRACING_SAMPLER_RATIO";
     }
     "Logging" {
         /// Level of log lines, and after commas levels by module (`info,realmkeep_oidc=debug`).

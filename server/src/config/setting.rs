@@ -306,3 +306,101 @@ impl FromText for LogFormat {
         }
     }
 }
+
+/// Level of the log lines of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventLevel(pub realmkeep_events::Level);
+
+impl FromText for EventLevel {
+    const KIND: Kind = Kind::Choice(realmkeep_events::Level::NAMES);
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let level = text.to_lowercase().parse();
+        level
+            .map(Self)
+            .map_err(|e: realmkeep_events::UnknownLevel| e.to_string())
+    }
+}
+
+/// Types of events that users get mails about, separated by commas.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailedEvents(pub Vec<String>);
+
+impl FromText for MailedEvents {
+    const KIND: Kind = Kind::Text("TYPES");
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let known = realmkeep_events::MAILED;
+        let names: Vec<&str> = known
+            .iter()
+            .map(|(kind, failed)| kind.name(*failed))
+            .collect();
+        text.split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .map(|name| match names.contains(&name) {
+                true => Ok(name.to_owned()),
+                false => Err(format!("{name:?} is none of {}", names.join(", "))),
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
+/// How the names of secrets are made, separated by commas.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyResolvers(pub Vec<realmkeep_keys::vault::KeyResolver>);
+
+impl FromText for KeyResolvers {
+    const KIND: Kind = Kind::Text("NAMES");
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        text.split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .map(|name| {
+                name.parse()
+                    .map_err(|e: realmkeep_keys::vault::UnknownResolver| format!("{name:?}: {e}"))
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
+/// Where something is sent: scheme, host, port, and a path at most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint(pub Url);
+
+impl FromText for Endpoint {
+    const KIND: Kind = Kind::Text("URL");
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match Url::parse(text) {
+            Ok(url)
+                if matches!(url.scheme(), "http" | "https")
+                    && url.has_host()
+                    && url.username().is_empty()
+                    && url.password().is_none()
+                    && url.query().is_none() =>
+            {
+                Ok(Self(url))
+            }
+            _ => Err("an address such as http://collector:4318 is needed".to_owned()),
+        }
+    }
+}
+
+/// A part of a whole, from 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ratio(pub f64);
+
+impl FromText for Ratio {
+    const KIND: Kind = Kind::Number("RATIO");
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text.parse::<f64>() {
+            Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(Self(ratio)),
+            _ => Err("a number from 0 to 1 is needed".to_owned()),
+        }
+    }
+}

@@ -20,6 +20,7 @@ use super::admission::{self, Admission};
 use super::limits;
 use super::metrics::{self, HttpMetrics};
 use super::welcome;
+use crate::traces;
 
 const REFERRER_POLICY: HeaderName = HeaderName::from_static("referrer-policy");
 const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
@@ -27,7 +28,12 @@ const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000; includeSubDomains");
 
 /// Everything the outside world may ask.
-pub fn router(services: Arc<Services>, http: HttpMetrics, admission: Admission) -> Router {
+pub fn router(
+    services: Arc<Services>,
+    http: HttpMetrics,
+    admission: Admission,
+    traced: bool,
+) -> Router {
     let realms = realmkeep_oidc::router()
         .merge(realmkeep_account::router())
         .layer(RequestBodyLimitLayer::new(limits::BODY_BYTES));
@@ -36,7 +42,7 @@ pub fn router(services: Arc<Services>, http: HttpMetrics, admission: Admission) 
     // Below /admin, it knows best what is not there.
     let unknown_admin = realmkeep_admin::router().with_state(services.clone());
     let dressed = |router: Router<Arc<Services>>| -> Router {
-        router
+        let router = router
             .with_state(services.clone())
             .layer(middleware::from_fn_with_state(
                 services.clone(),
@@ -57,7 +63,12 @@ pub fn router(services: Arc<Services>, http: HttpMetrics, admission: Admission) 
             .layer(middleware::from_fn_with_state(
                 http.clone(),
                 metrics::measure,
-            ))
+            ));
+        if traced {
+            router.layer(middleware::from_fn(traces::follow))
+        } else {
+            router
+        }
     };
     let rest = Router::new()
         .merge(realms)

@@ -30,6 +30,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::traces::Exporter;
 use admission::Admission;
 use listener::Listener;
 use management::Health;
@@ -62,11 +63,19 @@ struct Ports {
 ///
 /// # Errors
 /// When the server cannot start; the text says why and what to do.
-pub async fn run(config: &Config) -> anyhow::Result<()> {
+pub async fn run(config: &Config, traces: Option<Exporter>) -> anyhow::Result<()> {
+    let traces = traces.map(Arc::new);
+    let sending = traces
+        .clone()
+        .map(|traces| tokio::spawn(async move { traces.run().await }).abort_handle());
     let server = Server::start(config).await?;
     let signal = shutdown_requested().await?;
     tracing::info!(signal, "stopping");
     server.stop().await;
+    if let (Some(traces), Some(sending)) = (traces, sending) {
+        sending.abort();
+        traces.flush().await;
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -110,10 +119,15 @@ impl Server {
             services.clone(),
             http_metrics,
             Admission::new(config.http_max_requests),
+            config.tracing_enabled,
         );
         let mut background = vec![
             tokio::spawn(expiry::run(data.store.clone(), services.clock.clone())).abort_handle(),
             tokio::spawn(realmkeep_oidc::logout::deliver_logouts(services.clone())).abort_handle(),
+            tokio::spawn(realmkeep_authn::event_listeners::deliver_events(
+                services.clone(),
+            ))
+            .abort_handle(),
         ];
         let stop = CancellationToken::new();
         let proxy = Arc::new(Proxy {

@@ -8,6 +8,7 @@ use realmkeep_authn::accounts::{Accounts, read_blacklists};
 use realmkeep_authn::{BaseUrl, BootstrapTrust, CookieSeal, RemoteKeyCache, Services};
 use realmkeep_email::Mailer;
 use realmkeep_events::{Events, Metrics};
+use realmkeep_keys::vault::{EnvironmentVault, FileVault, Vault, VaultProvider};
 use realmkeep_keys::{Keys, PasswordHasher};
 use realmkeep_model::clock::Clock;
 use realmkeep_model::password_policy::{Blacklist, Blacklists};
@@ -45,12 +46,23 @@ pub fn services(
     let pages = Pages::with_themes(&base_url.path(), config.themes_dir.as_deref())?;
     Ok(Services {
         store: data.store.clone(),
-        keys: Keys::new(data.store.clone()),
+        keys: Keys::new(data.store.clone()).with_vault(vault(config)),
         passwords: PasswordHasher::with_default(
             config.password_hashing_default.0,
             config.password_hashing_workers,
         ),
-        events: Events::recording(events, data.store.clone(), clock.clone()),
+        events: Events::recording_with(
+            events,
+            data.store.clone(),
+            clock.clone(),
+            realmkeep_events::Settings {
+                success_level: config.events_log_success_level.0,
+                error_level: config.events_log_error_level.0,
+                email_include: config.events_email_include.0.clone(),
+                email_exclude: config.events_email_exclude.0.clone(),
+                max_representation: config.events_max_representation,
+            },
+        ),
         clock,
         base_url,
         remote_keys,
@@ -60,6 +72,18 @@ pub fn services(
         cookies: CookieSeal::new(&data.master_key)?,
         accounts,
     })
+}
+
+/// Where secrets are that realms refer to.
+fn vault(config: &Config) -> Vault {
+    let mut providers: Vec<Box<dyn VaultProvider>> = Vec::new();
+    if let Some(folder) = &config.vault_dir {
+        providers.push(Box::new(FileVault::new(folder)));
+    }
+    if let Some(prefix) = &config.vault_environment_prefix {
+        providers.push(Box::new(EnvironmentVault::new(prefix)));
+    }
+    Vault::new(providers, config.vault_key_resolvers.0.clone())
 }
 
 /// Mail servers are trusted by the same certificate authorities as other servers we call.

@@ -43,6 +43,8 @@ pub struct Realm {
     pub scope_roles: HashMap<String, BTreeSet<String>>,
     /// The realm's own user profile as JSON, where it has one.
     pub user_profile: Option<String>,
+    /// Components that configure event listeners.
+    pub event_listeners: Vec<ComponentRepresentation>,
     clients: Cache<String, Arc<Client>>,
     /// clientIds by id.
     pub(crate) client_names: Cache<String, String>,
@@ -252,17 +254,6 @@ impl Store {
         Ok(Some(subject))
     }
 
-    async fn user_profile(&self, realm_id: &str) -> Result<Option<String>, StoreError> {
-        let components = self.children::<ComponentRepresentation>(realm_id, realm_id);
-        let mut profile = components.await?.into_iter().filter(|component| {
-            component.provider_type.as_deref()
-                == Some("org.keycloak.userprofile.UserProfileProvider")
-        });
-        let config = profile.next().and_then(|component| component.config);
-        let values = config.and_then(|mut config| config.remove("kc.user.profile.config"));
-        Ok(values.and_then(|values| values.into_iter().next()))
-    }
-
     async fn load(&self, settings: RealmRepresentation) -> Result<Realm, StoreError> {
         let id = settings.id.clone().unwrap_or_default();
         let mut roles = Roles::default();
@@ -280,6 +271,14 @@ impl Store {
             scope_roles.entry(holder).or_default().insert(role);
         }
         let groups = self.list::<GroupRepresentation>(&id).await?;
+        let components: Vec<ComponentRepresentation> = self.children(&id, &id).await?;
+        let of_type = |wanted: &str| {
+            let components = components.iter();
+            let wanted = wanted.to_owned();
+            components.filter(move |c| c.provider_type.as_deref() == Some(wanted.as_str()))
+        };
+        let profile = of_type("org.keycloak.userprofile.UserProfileProvider").next();
+        let profile = profile.and_then(|c| c.config.as_ref()?.get("kc.user.profile.config"));
         Ok(Realm {
             name: settings.realm.clone().unwrap_or_default(),
             client_scopes: self.list(&id).await?,
@@ -290,7 +289,10 @@ impl Store {
                 .map(|g| (g.id.clone().unwrap_or_default(), g))
                 .collect(),
             scope_roles,
-            user_profile: self.user_profile(&id).await?,
+            user_profile: profile.and_then(|values| values.first().cloned()),
+            event_listeners: of_type("org.keycloak.events.EventListenerProvider")
+                .cloned()
+                .collect(),
             clients: Cache::new(CLIENTS),
             client_names: Cache::new(CLIENTS),
             federated: Cache::new(CLIENTS),

@@ -209,7 +209,8 @@ impl Store {
     }
 }
 
-fn sequence(time: i64) -> i64 {
+/// A number above all that this process gave before; `time` is in milliseconds since 1970.
+pub(crate) fn sequence(time: i64) -> i64 {
     let now = time.saturating_mul(1000);
     let next = |last: i64| now.max(last.saturating_add(1));
     match LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {

@@ -10,6 +10,7 @@ pub mod consents;
 mod db;
 pub mod documents;
 mod error;
+pub mod event_outbox;
 pub mod events;
 pub mod federated_users;
 mod fence;
@@ -24,6 +25,7 @@ pub mod seal;
 pub mod sessions;
 pub mod settings;
 pub mod single_use;
+mod user_attributes;
 pub mod users;
 
 pub use cache::{Client, Realm, Subject};
@@ -36,6 +38,8 @@ pub use seal::{NoSeal, Seal};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use tracing::Instrument;
 
 use db::Db;
 use db::postgres::Postgres;
@@ -93,7 +97,13 @@ impl Store {
         statement: &Statement,
         params: &[Value],
     ) -> Result<Vec<Row>, StoreError> {
-        self.inner.db.query(statement, params).await
+        let span = tracing::trace_span!(
+            target: "realmkeep_trace",
+            "db.query",
+            db.operation.name = statement.name,
+        );
+        let rows = self.inner.db.query(statement, params);
+        rows.instrument(span).await
     }
 
     /// Commits the batch as a whole, then drops what it touched from the caches.
@@ -102,7 +112,8 @@ impl Store {
     /// The first guard that failed, a conflict, or a database failure; nothing was written then.
     pub async fn commit(&self, batch: Batch) -> Result<Vec<Vec<Row>>, StoreError> {
         let touched = batch.touched.clone();
-        let committed = self.inner.db.commit(batch).await;
+        let span = tracing::trace_span!(target: "realmkeep_trace", "db.commit");
+        let committed = self.inner.db.commit(batch).instrument(span).await;
         match &committed {
             Ok(_) => self.inner.not_writable.store(false, Ordering::Relaxed),
             Err(StoreError::NotStored(_)) => {
@@ -200,6 +211,7 @@ mod tests {
         let lists = [
             clients::ALL,
             consents::ALL,
+            event_outbox::ALL,
             events::ALL,
             fence::ALL,
             login_failures::ALL,
@@ -212,6 +224,7 @@ mod tests {
             single_use::ALL,
             initial_access::ALL,
             logout_notices::ALL,
+            user_attributes::ALL,
             users::ALL,
         ];
         let all: Vec<_> = lists

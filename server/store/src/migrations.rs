@@ -13,6 +13,8 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0006_replicas.sql"),
     include_str!("../migrations/0007_user_consent.sql"),
     include_str!("../migrations/0008_federated_link.sql"),
+    include_str!("../migrations/0009_event_outbox.sql"),
+    include_str!("../migrations/0010_user_search.sql"),
 ];
 
 /// The schema version that a program must know at least to work on a database of this version: raised

@@ -3,10 +3,33 @@
 use realmkeep_representations::{CredentialRepresentation, UserRepresentation};
 use serde_json::Value as Json;
 
-use crate::db::{Row, Step, Value, statements};
+use crate::db::{Row, Statement, Step, Value, statements};
 use crate::documents::{Page, at, like};
 use crate::roles::USERS_WITH;
-use crate::{Store, StoreError, federated_users};
+use crate::{Store, StoreError, federated_users, user_attributes};
+
+/// What a search asks of each user, by parameters 2 to 9.
+macro_rules! matching {
+    () => {
+        " AND (username LIKE ?2 ESCAPE '\\' OR email LIKE ?2 ESCAPE '\\' OR first_name LIKE ?2 ESCAPE '\\' OR last_name LIKE ?2 ESCAPE '\\' OR ?2 IS NULL) AND (username LIKE ?3 ESCAPE '\\' OR ?3 IS NULL) AND (email LIKE ?4 ESCAPE '\\' OR ?4 IS NULL) AND (first_name LIKE ?5 ESCAPE '\\' OR ?5 IS NULL) AND (last_name LIKE ?6 ESCAPE '\\' OR ?6 IS NULL) AND (enabled = ?7 OR ?7 IS NULL) AND (created > ?8 OR ?8 IS NULL) AND (created < ?9 OR ?9 IS NULL) AND (service_client_id IS NULL OR ?3 IS NOT NULL)"
+    };
+}
+
+/// Those whose field lies between two texts: one index has all that is read.
+macro_rules! range {
+    ($field:literal, $page:literal) => {
+        concat!(
+            "SELECT id, username FROM (SELECT id, username FROM user_account WHERE realm_id = ?1 AND ",
+            $field,
+            " >= ?2 AND ",
+            $field,
+            " <= ?3 AND service_client_id IS NULL AND (enabled = ?4 OR ?4 IS NULL)",
+            $page,
+            ") AS by_",
+            $field
+        )
+    };
+}
 
 statements! {
     INSERT = "INSERT INTO user_account (id, realm_id, username, email, first_name, last_name, enabled, created, service_client_id, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
@@ -16,8 +39,16 @@ statements! {
     BY_USERNAME = "SELECT doc FROM user_account WHERE realm_id = ?1 AND username = ?2";
     BY_EMAIL = "SELECT doc FROM user_account WHERE realm_id = ?1 AND email = ?2 ORDER BY created LIMIT 2";
     BY_SERVICE_CLIENT = "SELECT doc FROM user_account WHERE service_client_id = ?1 AND realm_id = ?2";
-    SEARCH = "SELECT doc FROM user_account WHERE realm_id = ?1 AND (username LIKE ?2 ESCAPE '\\' OR email LIKE ?2 ESCAPE '\\' OR lower(first_name) LIKE ?2 ESCAPE '\\' OR lower(last_name) LIKE ?2 ESCAPE '\\' OR ?2 IS NULL) AND (username LIKE ?3 ESCAPE '\\' OR ?3 IS NULL) AND (email LIKE ?4 ESCAPE '\\' OR ?4 IS NULL) AND (lower(first_name) LIKE ?5 ESCAPE '\\' OR ?5 IS NULL) AND (lower(last_name) LIKE ?6 ESCAPE '\\' OR ?6 IS NULL) AND (enabled = ?7 OR ?7 IS NULL) AND (service_client_id IS NULL OR ?3 IS NOT NULL) ORDER BY username LIMIT ?8 OFFSET ?9";
-    SEARCH_COUNT = "SELECT count(*) FROM user_account WHERE realm_id = ?1 AND (username LIKE ?2 ESCAPE '\\' OR email LIKE ?2 ESCAPE '\\' OR lower(first_name) LIKE ?2 ESCAPE '\\' OR lower(last_name) LIKE ?2 ESCAPE '\\' OR ?2 IS NULL) AND (username LIKE ?3 ESCAPE '\\' OR ?3 IS NULL) AND (email LIKE ?4 ESCAPE '\\' OR ?4 IS NULL) AND (lower(first_name) LIKE ?5 ESCAPE '\\' OR ?5 IS NULL) AND (lower(last_name) LIKE ?6 ESCAPE '\\' OR ?6 IS NULL) AND (enabled = ?7 OR ?7 IS NULL) AND (service_client_id IS NULL OR ?3 IS NOT NULL)";
+    SEARCH = concat!("SELECT doc FROM user_account WHERE realm_id = ?1", matching!(), " AND (username > ?10 OR ?10 IS NULL) ORDER BY username LIMIT ?11 OFFSET ?12");
+    SEARCH_USERNAME = concat!("SELECT doc FROM user_account WHERE realm_id = ?1 AND username = ?10", matching!(), " ORDER BY username LIMIT ?11 OFFSET ?12");
+    SEARCH_EMAIL = concat!("SELECT doc FROM user_account WHERE realm_id = ?1 AND email = ?10", matching!(), " ORDER BY username LIMIT ?11 OFFSET ?12");
+    SEARCH_FIRST_NAME = concat!("SELECT doc FROM user_account WHERE realm_id = ?1 AND first_name = ?10", matching!(), " ORDER BY username LIMIT ?11 OFFSET ?12");
+    SEARCH_LAST_NAME = concat!("SELECT doc FROM user_account WHERE realm_id = ?1 AND last_name = ?10", matching!(), " ORDER BY username LIMIT ?11 OFFSET ?12");
+    SEARCH_ATTRIBUTE = concat!("SELECT doc FROM user_account WHERE realm_id = ?1 AND id IN (SELECT user_id FROM user_attribute WHERE realm_id = ?1 AND name = ?13 AND value = ?10)", matching!(), " ORDER BY username LIMIT ?11 OFFSET ?12");
+    COUNT_ATTRIBUTE = concat!("SELECT count(*) FROM user_account WHERE realm_id = ?1 AND id IN (SELECT user_id FROM user_attribute WHERE realm_id = ?1 AND name = ?11 AND value = ?10)", matching!());
+    SEARCH_COUNT = concat!("SELECT count(*) FROM user_account WHERE realm_id = ?1", matching!());
+    RANGE = concat!("SELECT u.doc FROM (", range!("username", " ORDER BY username LIMIT ?5"), " UNION ", range!("email", " ORDER BY username LIMIT ?5"), " UNION ", range!("first_name", " ORDER BY username LIMIT ?5"), " UNION ", range!("last_name", " ORDER BY username LIMIT ?5"), ") AS found JOIN user_account u ON u.id = found.id ORDER BY found.username LIMIT ?6 OFFSET ?7");
+    RANGE_COUNT = concat!("SELECT count(*) FROM (", range!("username", ""), " UNION ", range!("email", ""), " UNION ", range!("first_name", ""), " UNION ", range!("last_name", ""), ") AS found");
     ALL_OF_REALM = "SELECT doc FROM user_account WHERE realm_id = ?1 ORDER BY username LIMIT ?2 OFFSET ?3";
     GROUP_JOIN = "INSERT INTO user_group (user_id, group_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
     GROUP_LEAVE = "DELETE FROM user_group WHERE user_id = ?1 AND group_id = ?2";
@@ -41,6 +72,11 @@ pub struct UserSearch {
     pub first_name: Option<String>,
     pub last_name: Option<String>,
     pub enabled: Option<bool>,
+    /// Milliseconds since 1970, left out themselves.
+    pub created_after: Option<i64>,
+    pub created_before: Option<i64>,
+    /// Name and value of an attribute.
+    pub attribute: Option<(String, String)>,
     /// The parts must be equal, not contained.
     pub exact: bool,
 }
@@ -71,7 +107,41 @@ impl UserSearch {
             pattern(&self.first_name),
             pattern(&self.last_name),
             self.enabled.into(),
+            self.created_after.into(),
+            self.created_before.into(),
         ]
+    }
+
+    /// Where nothing but a beginning, or a whole text, is looked for in any field: the first and the last
+    /// text that fits.
+    fn range(&self) -> Option<(String, String)> {
+        let one = self.username.is_none()
+            && self.email.is_none()
+            && self.first_name.is_none()
+            && self.last_name.is_none()
+            && self.created_after.is_none()
+            && self.created_before.is_none()
+            && self.attribute.is_none();
+        let word = self.anywhere.as_deref().filter(|_| one)?.to_lowercase();
+        let whole = word.strip_prefix('"').and_then(|w| w.strip_suffix('"'));
+        if let Some(whole) = whole.or_else(|| self.exact.then_some(word.as_str())) {
+            return Some((whole.to_owned(), whole.to_owned()));
+        }
+        let beginning = word.strip_suffix('*').unwrap_or(&word);
+        let plain = !beginning.is_empty() && !beginning.contains('*');
+        plain.then(|| (beginning.to_owned(), format!("{beginning}{}", char::MAX)))
+    }
+
+    /// The statement that begins at the index of a field that is known, and the field's text.
+    fn known_field(&self) -> Option<(&'static Statement, String)> {
+        let fields = [
+            (&SEARCH_USERNAME, &self.username),
+            (&SEARCH_EMAIL, &self.email),
+            (&SEARCH_LAST_NAME, &self.last_name),
+            (&SEARCH_FIRST_NAME, &self.first_name),
+        ];
+        let mut known = fields.into_iter().filter(|_| self.exact);
+        known.find_map(|(statement, text)| Some((statement, text.as_ref()?.to_lowercase())))
     }
 }
 
@@ -143,8 +213,53 @@ impl Store {
         search: &UserSearch,
         page: Page,
     ) -> Result<Vec<UserRepresentation>, StoreError> {
+        if let Some((from, to)) = search.range() {
+            let most = match page.max {
+                max if max < 0 => -1,
+                max => max.saturating_add(page.first),
+            };
+            let params = [
+                realm_id.into(),
+                from.into(),
+                to.into(),
+                search.enabled.into(),
+                most.into(),
+                page.max.into(),
+                page.first.into(),
+            ];
+            return documents(&self.query(&RANGE, &params).await?);
+        }
         let mut params = search.params(realm_id);
-        params.extend([page.max.into(), page.first.into()]);
+        if let Some((name, value)) = &search.attribute {
+            params.extend([
+                user_attributes::key(value).into(),
+                page.max.into(),
+                page.first.into(),
+                name.as_str().into(),
+            ]);
+            return documents(&self.query(&SEARCH_ATTRIBUTE, &params).await?);
+        }
+        let (statement, known) = search
+            .known_field()
+            .map_or((&SEARCH, None), |(statement, text)| (statement, Some(text)));
+        params.extend([known.into(), page.max.into(), page.first.into()]);
+        documents(&self.query(statement, &params).await?)
+    }
+
+    /// As [`Store::search_users`], the next `most` after a username; for those who read all, piece by
+    /// piece.
+    ///
+    /// # Errors
+    /// As [`Store::find_user`].
+    pub async fn search_users_after(
+        &self,
+        realm_id: &str,
+        search: &UserSearch,
+        after: Option<&str>,
+        most: i64,
+    ) -> Result<Vec<UserRepresentation>, StoreError> {
+        let mut params = search.params(realm_id);
+        params.extend([after.into(), most.into(), 0_i64.into()]);
         documents(&self.query(&SEARCH, &params).await?)
     }
 
@@ -155,7 +270,36 @@ impl Store {
         realm_id: &str,
         search: &UserSearch,
     ) -> Result<i64, StoreError> {
-        let rows = self.query(&SEARCH_COUNT, &search.params(realm_id)).await?;
+        let rows = match search.range() {
+            Some((from, to)) => {
+                let params = [
+                    realm_id.into(),
+                    from.into(),
+                    to.into(),
+                    search.enabled.into(),
+                ];
+                self.query(&RANGE_COUNT, &params).await?
+            }
+            None => {
+                let mut params = search.params(realm_id);
+                if let Some((statement, text)) = search.known_field()
+                    && search.attribute.is_none()
+                {
+                    // Few have the same.
+                    params.extend([text.into(), (-1_i64).into(), 0_i64.into()]);
+                    let rows = self.query(statement, &params).await?;
+                    return Ok(i64::try_from(rows.len()).unwrap_or(i64::MAX));
+                }
+                match &search.attribute {
+                    Some((name, value)) => {
+                        let value = user_attributes::key(value);
+                        params.extend([value.into(), name.as_str().into()]);
+                        self.query(&COUNT_ATTRIBUTE, &params).await?
+                    }
+                    None => self.query(&SEARCH_COUNT, &params).await?,
+                }
+            }
+        };
         rows.first().map_or(Ok(0), |row| row.int(0))
     }
 
@@ -209,7 +353,7 @@ impl Store {
         let step = Step::new(&INSERT, user_columns(realm_id, user, service_client_id)?);
         Ok(step
             .on_conflict("User exists with same username")
-            .followed_by(federated_users::links(realm_id, user, false)))
+            .followed_by(rows_of(realm_id, user, false)))
     }
 
     /// The step that replaces the user; touch it in the same batch.
@@ -226,7 +370,7 @@ impl Store {
         Ok(step
             .or_fail("the user is gone")
             .on_conflict("User exists with same username")
-            .followed_by(federated_users::links(realm_id, user, true)))
+            .followed_by(rows_of(realm_id, user, true)))
     }
 
     pub fn delete_user(realm_id: &str, id: &str) -> Step {
@@ -340,12 +484,20 @@ impl Store {
 
     async fn one_user(
         &self,
-        statement: &'static crate::Statement,
+        statement: &'static Statement,
         params: &[Value],
     ) -> Result<Option<UserRepresentation>, StoreError> {
         let rows = self.query(statement, params).await?;
         rows.first().map(|row| row.json(0)).transpose()
     }
+}
+
+/// The steps that write what of the user's document is to be found by index; `before` says whether there
+/// was something already.
+fn rows_of(realm_id: &str, user: &UserRepresentation, before: bool) -> Vec<Step> {
+    let mut steps = federated_users::links(realm_id, user, before);
+    steps.extend(user_attributes::attributes(realm_id, user, before));
+    steps
 }
 
 /// The LIKE pattern of a search word.
@@ -375,8 +527,8 @@ fn user_columns(
         realm_id.into(),
         user.username.as_ref().map(|u| u.to_lowercase()).into(),
         user.email.as_ref().map(|e| e.to_lowercase()).into(),
-        user.first_name.clone().into(),
-        user.last_name.clone().into(),
+        user.first_name.as_ref().map(|n| n.to_lowercase()).into(),
+        user.last_name.as_ref().map(|n| n.to_lowercase()).into(),
         user.enabled.unwrap_or(false).into(),
         user.created_timestamp.unwrap_or(0).into(),
         service_client_id.into(),

@@ -13,10 +13,12 @@ use std::sync::Arc;
 use realmkeep_representations::{
     ClientRepresentation, FederatedIdentityRepresentation, RealmRepresentation, UserRepresentation,
 };
+use realmkeep_store::documents::Page;
 use realmkeep_store::sessions::{ClientSessionDetail, UserSession, UserSessionDetail};
 use realmkeep_store::single_use::Space;
+use realmkeep_store::users::UserSearch;
 use realmkeep_store::{Batch, Store, StoreError, Touch};
-use support::{client, realm, stores};
+use support::{client, realm, stores, user};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_is_all_or_nothing() {
@@ -209,5 +211,171 @@ async fn users_are_found_by_who_they_are_elsewhere() {
         batch.push(Store::delete_user("r", "a"));
         store.commit(batch).await.unwrap();
         assert_eq!(find("i", "2").await, ["b"]);
+    }
+}
+
+fn named(id: usize) -> UserRepresentation {
+    let mut user = user(&format!("id-{id:07}"), &format!("user{id:07}"));
+    user.email = Some(format!("mail{id:07}@example.test"));
+    user.first_name = Some(format!("First{}", id % 1_000));
+    user.last_name = Some(format!("L\u{e4}st{id:07}"));
+    user.created_timestamp = Some(i64::try_from(id).unwrap());
+    let badge = vec![format!("B{id:07}")];
+    user.attributes = Some([("badge".to_owned(), badge)].into());
+    user
+}
+
+async fn add_users(store: &Store, count: usize) {
+    for from in (0..count).step_by(1_000) {
+        let mut batch = Batch::new();
+        for id in from..(from + 1_000).min(count) {
+            batch.push(store.insert_user("r", &named(id), None).unwrap());
+        }
+        store.commit(batch).await.unwrap();
+    }
+}
+
+fn anywhere(word: &str) -> UserSearch {
+    UserSearch {
+        anywhere: Some(word.to_owned()),
+        ..UserSearch::default()
+    }
+}
+
+/// Searches find by the beginning or the whole of any name, whatever the case, by attribute and by a piece
+/// of a name, and give the page that is asked for, in order.
+#[tokio::test(flavor = "multi_thread")]
+async fn users_are_found_by_what_is_known_of_them() {
+    for (_place, store) in stores().await {
+        realm(&store).await;
+        add_users(&store, 1_200).await;
+        let found = async |search: &UserSearch, first: i64, max: i64| {
+            let page = Page::new(Some(first), Some(max));
+            let users = store.search_users("r", search, page).await.unwrap();
+            let names = users.into_iter().filter_map(|u| u.username);
+            names.map(|n| n.replace("user0000", "")).collect::<Vec<_>>()
+        };
+        let all = async |search: &UserSearch| found(search, 0, -1).await;
+        assert_eq!(all(&anywhere("USER0000012")).await, ["012"]);
+        assert_eq!(all(&anywhere("user000001")).await.len(), 10);
+        assert_eq!(found(&anywhere("user000001*"), 3, 2).await, ["013", "014"]);
+        assert_eq!(all(&anywhere("mail0000007")).await, ["007"]);
+        assert_eq!(all(&anywhere("first7")).await.len(), 122);
+        assert_eq!(all(&anywhere("\"First7\"")).await, ["007", "user0001007"]);
+        assert_eq!(all(&anywhere("L\u{c4}ST0000009")).await, ["009"]);
+        assert_eq!(
+            all(&anywhere("*er000112*")).await,
+            [
+                "user0001120",
+                "user0001121",
+                "user0001122",
+                "user0001123",
+                "user0001124",
+                "user0001125",
+                "user0001126",
+                "user0001127",
+                "user0001128",
+                "user0001129"
+            ]
+        );
+        assert_eq!(all(&anywhere("ser0000012")).await.len(), 0);
+        assert_eq!(
+            store.count_users("r", &anywhere("first7")).await.unwrap(),
+            122
+        );
+        let exactly = |email: &str| UserSearch {
+            email: Some(email.to_owned()),
+            exact: true,
+            ..UserSearch::default()
+        };
+        assert_eq!(all(&exactly("Mail0000011@example.test")).await, ["011"]);
+        assert_eq!(all(&exactly("mail000001")).await.len(), 0);
+        let badge = |value: &str| UserSearch {
+            attribute: Some(("badge".to_owned(), value.to_owned())),
+            ..UserSearch::default()
+        };
+        assert_eq!(all(&badge("B0000500")).await, ["500"]);
+        assert_eq!(all(&badge("b0000500")).await.len(), 0);
+        assert_eq!(store.count_users("r", &badge("B0000500")).await.unwrap(), 1);
+        let created = UserSearch {
+            created_after: Some(10),
+            created_before: Some(13),
+            ..UserSearch::default()
+        };
+        assert_eq!(all(&created).await, ["011", "012"]);
+        let after = store
+            .search_users_after("r", &UserSearch::default(), Some("user0000998"), 2)
+            .await
+            .unwrap();
+        assert_eq!(after[0].username.as_deref(), Some("user0000999"));
+        assert_eq!(after.len(), 2);
+        // An attribute that was changed is found by what it is now.
+        let mut changed = named(500);
+        changed.attributes = Some([("badge".to_owned(), vec!["new".to_owned()])].into());
+        let mut batch = Batch::new();
+        batch.push(store.update_user("r", &changed, None).unwrap());
+        store.commit(batch).await.unwrap();
+        assert_eq!(all(&badge("B0000500")).await.len(), 0);
+        assert_eq!(all(&badge("new")).await, ["500"]);
+        let mut batch = Batch::new();
+        batch.push(Store::delete_user("r", "id-0000500"));
+        store.commit(batch).await.unwrap();
+        assert_eq!(all(&badge("new")).await.len(), 0);
+    }
+}
+
+/// How long searches take among many users: `REALMKEEP_USERS=1000000 cargo test --release --test store --
+/// --ignored --nocapture among_many`. It prints medians and asserts nothing about them.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn searches_among_many_users() {
+    let count = std::env::var("REALMKEEP_USERS").map_or(100_000, |n| n.parse().unwrap());
+    for (_place, store) in stores().await {
+        realm(&store).await;
+        let started = std::time::Instant::now();
+        add_users(&store, count).await;
+        println!("{count} users written in {:?}", started.elapsed());
+        let exact = |id: usize| UserSearch {
+            username: Some(format!("user{id:07}")),
+            exact: true,
+            ..UserSearch::default()
+        };
+        let badge = |id: usize| UserSearch {
+            attribute: Some(("badge".to_owned(), format!("B{id:07}"))),
+            ..UserSearch::default()
+        };
+        let search = |kind: &str, id: usize| match kind {
+            "exact username" => exact(id),
+            "attribute" => badge(id),
+            "prefix, 10 hits" => anywhere(&format!("user{:06}", id / 10)),
+            "prefix, 10000 hits" => anywhere(&format!("user{:03}", id / 10_000)),
+            "prefix of last name" => anywhere(&format!("l\u{e4}st{:06}", id / 10)),
+            _ => anywhere(&format!("*{id:07}*")),
+        };
+        for name in [
+            "exact username",
+            "attribute",
+            "prefix, 10 hits",
+            "prefix, 10000 hits",
+            "prefix of last name",
+            "infix",
+        ] {
+            let mut times = Vec::new();
+            for i in 0..51_usize {
+                let id = i.wrapping_mul(7_919_111) % count;
+                let started = std::time::Instant::now();
+                let page = Page::new(Some(0), Some(100));
+                store
+                    .search_users("r", &search(name, id), page)
+                    .await
+                    .unwrap();
+                times.push(started.elapsed());
+                if name == "infix" && i == 4 {
+                    break;
+                }
+            }
+            times.sort();
+            println!("{name}: median {:?}", times[times.len() / 2]);
+        }
     }
 }

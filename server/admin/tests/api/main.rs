@@ -8,16 +8,22 @@
 
 mod account;
 mod bootstrap;
+mod canary;
 mod clients;
 mod credentials;
 mod events;
 mod flows;
+mod identity_providers;
 mod installation;
 mod mail;
 mod paths;
 mod resources;
 mod rights;
+mod role_claims;
 mod round_trip;
 mod screens;
+mod security;
 mod support;
 mod user_profile;
+mod vault;
+mod webhooks;

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use crate::support::{Caller, Server};
 
-const PATHS: &str = include_str!("../data/paths.tsv");
+pub const PATHS: &str = include_str!("../data/paths.tsv");
 
 /// Ids of objects that the paths are about.
-async fn objects(admin: &Caller<'_>) -> BTreeMap<&'static str, String> {
+pub async fn objects(admin: &Caller<'_>) -> BTreeMap<&'static str, String> {
     let client = admin
         .post(
             "/r/clients",
@@ -106,7 +106,7 @@ async fn objects(admin: &Caller<'_>) -> BTreeMap<&'static str, String> {
 }
 
 /// The line's path with ids in it. Deleted objects do not exist, so that the next line finds its own.
-fn filled(method: &str, path: &str, ids: &BTreeMap<&str, String>) -> String {
+pub fn filled(method: &str, path: &str, ids: &BTreeMap<&str, String>) -> String {
     let mut out = Vec::new();
     let segments: Vec<&str> = path.split('/').collect();
     for (index, segment) in segments.iter().enumerate() {

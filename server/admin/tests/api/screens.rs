@@ -489,6 +489,8 @@ async fn impersonation_opens_a_session_of_the_user() {
 }
 
 /// What can be chosen is listed from what works.
+///
+/// spec: CUSTOM-06
 #[tokio::test]
 async fn server_info_lists_what_works() {
     let server = Server::start().await;
@@ -511,6 +513,31 @@ async fn server_info_lists_what_works() {
             .as_array()
             .unwrap()
             .contains(&json!("LOGIN_ERROR"))
+    );
+    let providers = |kind: &str| -> Vec<String> {
+        let all = info["providers"][kind]["providers"].as_object().unwrap();
+        all.keys().cloned().collect()
+    };
+    let actions = providers("required-action");
+    assert!(
+        actions.contains(&"UPDATE_PASSWORD".to_owned()),
+        "{actions:?}"
+    );
+    assert_eq!(
+        providers("eventsListener"),
+        ["email", "jboss-logging", "webhook"]
+    );
+    // Steps and conditions, each of which has a line in a registry.
+    let steps = providers("authenticator");
+    assert!(steps.contains(&"auth-otp-form".to_owned()), "{steps:?}");
+    assert!(
+        steps.contains(&"conditional-user-role".to_owned()),
+        "{steps:?}"
+    );
+    assert!(!steps.contains(&"auth-spnego".to_owned()), "{steps:?}");
+    assert_eq!(
+        ids(&info["componentTypes"]["org.keycloak.authentication.Authenticator"]).len(),
+        steps.len()
     );
     // What a mapper offered there is made of can be made.
     let builtin = info["builtinProtocolMappers"]["openid-connect"]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use realmkeep_admin::bootstrap;
 use realmkeep_authn::{BaseUrl, BootstrapTrust, CookieSeal, RemoteKeyCache, Services};
 use realmkeep_events::Events;
+use realmkeep_keys::vault::Vault;
 use realmkeep_keys::{Keys, MasterKey, PasswordHasher};
 use realmkeep_model::clock::Clock;
 use realmkeep_pages::Pages;
@@ -69,15 +70,19 @@ impl Server {
     }
 
     pub async fn start_trusting(trust: Option<BootstrapTrust>) -> Self {
-        Self::start_as("", trust).await
+        Self::start_as("", trust, Vault::default()).await
     }
 
     /// As [`Server::start`], with features switched on.
     pub async fn start_featured(features: &str) -> Self {
-        Self::start_as(features, None).await
+        Self::start_as(features, None, Vault::default()).await
     }
 
-    async fn start_as(features: &str, trust: Option<BootstrapTrust>) -> Self {
+    pub async fn start_with_vault(vault: Vault) -> Self {
+        Self::start_as("", None, vault).await
+    }
+
+    async fn start_as(features: &str, trust: Option<BootstrapTrust>, vault: Vault) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let master = MasterKey::generate().unwrap();
         let store = Store::open(&folder.path().join("test.db"), Box::new(master.clone())).unwrap();
@@ -90,7 +95,7 @@ impl Server {
         })
         .unwrap();
         let services = Arc::new(Services {
-            keys: Keys::new(store.clone()),
+            keys: Keys::new(store.clone()).with_vault(vault),
             passwords: PasswordHasher::new(),
             events: Events::recording(Arc::default(), store.clone(), clock.clone()),
             base_url: BaseUrl::parse(&base).unwrap(),

@@ -110,10 +110,10 @@ impl RequiredAction for ConfigureTotp {
             login.push(realmkeep_store::Store::raise_counter(&id, used));
             super::end_other_sessions(login, form).await?;
             login.progress.notes.remove(SECRET);
-            login.notice(
-                EventType::UpdateTotp,
-                vec![("credential_type", otp::TYPE.to_owned())],
-            );
+            // The older name for those that listen for it.
+            for kind in [EventType::UpdateTotp, EventType::UpdateCredential] {
+                login.notice(kind, vec![("credential_type", otp::TYPE.to_owned())]);
+            }
             Ok(ActionOutcome::Done)
         })
     }

@@ -7,6 +7,7 @@ use crate::flow::{
     About, ActionAnswer, ActionOutcome, Facts, Login, Page, Progress, RequiredAction, Shown,
     Submitted,
 };
+use crate::otp;
 
 /// Deletes one of the user's credentials: `delete_credential:{id}`.
 #[derive(Debug)]
@@ -54,13 +55,19 @@ impl RequiredAction for DeleteCredential {
             let user_id = login.progress.user.clone().unwrap_or_default();
             let id = credential.id.unwrap_or_default();
             login.push(Store::delete_credential(&user_id, &id));
-            login.notice(
-                EventType::RemoveCredential,
-                vec![
-                    ("credential_id", id),
-                    ("credential_type", credential.r#type.unwrap_or_default()),
-                ],
-            );
+            let kind = credential.r#type.unwrap_or_default();
+            // The older name for those that listen for it.
+            let names = match kind == otp::TYPE {
+                true => &[EventType::RemoveTotp, EventType::RemoveCredential][..],
+                false => &[EventType::RemoveCredential][..],
+            };
+            for name in names {
+                let details = vec![
+                    ("credential_id", id.clone()),
+                    ("credential_type", kind.clone()),
+                ];
+                login.notice(*name, details);
+            }
             Ok(ActionOutcome::Done)
         })
     }

@@ -94,10 +94,10 @@ impl RequiredAction for UpdatePassword {
                 Err(error) => return Err(error.into()),
             }
             super::end_other_sessions(login, form).await?;
-            login.notice(
-                EventType::UpdatePassword,
-                vec![("credential_type", "password".to_owned())],
-            );
+            // The older name for those that listen for it.
+            for kind in [EventType::UpdatePassword, EventType::UpdateCredential] {
+                login.notice(kind, vec![("credential_type", "password".to_owned())]);
+            }
             Ok(ActionOutcome::Done)
         })
     }

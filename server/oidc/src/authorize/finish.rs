@@ -189,7 +189,7 @@ pub(super) async fn hand_out(
         session: user_session,
         subject,
         mut batch,
-        events,
+        mut events,
         fresh,
         ..
     } = login;
@@ -266,6 +266,24 @@ pub(super) async fn hand_out(
     } else {
         None
     };
+    let mut event = context
+        .event(EventType::Login)
+        .client(&request.client_id)
+        .user(&user_session.user_id)
+        .session(&user_session.id)
+        .detail("redirect_uri", request.redirect_uri.as_str())
+        .detail(
+            "username",
+            subject.user.username.clone().unwrap_or_default(),
+        )
+        .detail("sso", if fresh { "false" } else { "true" });
+    if let Some(prepared) = prepared.as_ref().filter(|_| kind.token) {
+        prepared.note(&mut event);
+    }
+    events.push(event);
+    for event in &mut events {
+        services.events.stage(realm, &mut batch, event);
+    }
     match services.store.commit(batch).await {
         Ok(_) => {}
         // The form was sent before, or the session ended meanwhile: ask again.
@@ -280,17 +298,6 @@ pub(super) async fn hand_out(
     for event in &events {
         context.emit(event);
     }
-    let mut event = context
-        .event(EventType::Login)
-        .client(&request.client_id)
-        .user(&user_session.user_id)
-        .session(&user_session.id)
-        .detail("redirect_uri", request.redirect_uri.as_str())
-        .detail(
-            "username",
-            subject.user.username.clone().unwrap_or_default(),
-        )
-        .detail("sso", if fresh { "false" } else { "true" });
 
     let mut fields = Vec::new();
     let excluded = attribute(
@@ -318,7 +325,6 @@ pub(super) async fn hand_out(
             fields.push(("id_token", id_token));
         }
         if let Some(access_token) = tokens.access_token {
-            event = event.detail("token_id", tokens.token_id);
             fields.push(("access_token", access_token));
             fields.push(("token_type", "Bearer".to_owned()));
             fields.push(("expires_in", tokens.expires_in.to_string()));
@@ -332,7 +338,6 @@ pub(super) async fn hand_out(
         fields.push(("kc_action_status", outcome.clone()));
         fields.push(("kc_action", name.to_owned()));
     }
-    context.emit(&event);
     let to = Destination::of(&request);
     let mut response = response::answer(context, client, &to, fields, status).await?;
     if fresh {

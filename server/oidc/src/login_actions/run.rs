@@ -314,10 +314,14 @@ impl Part<'_> {
         if let Some(form) = &self.form {
             batch.push(use_form(services, realm, form)?);
         }
+        let mut events = self.events(login);
+        for event in &mut events {
+            services.events.stage(realm, &mut batch, event);
+        }
         match services.store.commit(batch).await {
             Ok(_) => {
-                for event in self.events(login) {
-                    self.context.emit(&event);
+                for event in &events {
+                    self.context.emit(event);
                 }
                 Ok(None)
             }

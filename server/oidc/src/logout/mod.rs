@@ -132,7 +132,7 @@ async fn end_of_token(
     let session_id = refresh.str("sid").unwrap_or_default();
     event.session_id = Some(session_id.to_owned());
     event.user_id = refresh.sub().map(str::to_owned);
-    let ended = end_session(&context.services, &context.realm, session_id).await?;
+    let ended = end_session(&context.services, &context.realm, session_id, event).await?;
     Ok(ended.is_some())
 }
 
@@ -310,14 +310,11 @@ async fn end(
     client_id: Option<&str>,
 ) -> Result<Vec<FrontChannelNotice>, StoreError> {
     // Nothing to tell when it had ended before.
-    let ended = end_session(&context.services, &context.realm, session_id).await?;
+    let event = context.event(EventType::Logout);
+    let mut event = event.user(user_id).session(session_id);
+    event.client_id = client_id.map(str::to_owned);
+    let ended = end_session(&context.services, &context.realm, session_id, &mut event).await?;
     if ended.is_some() {
-        let event = context.event(EventType::Logout);
-        let event = event.user(user_id).session(session_id);
-        let event = match client_id {
-            Some(client_id) => event.client(client_id),
-            None => event,
-        };
         context.emit(&event);
     }
     Ok(ended.map(|ended| ended.front_channel).unwrap_or_default())

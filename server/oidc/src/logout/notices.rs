@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use realmkeep_authn::Services;
+use realmkeep_events::Event;
 use realmkeep_jose::Algorithm;
 use realmkeep_representations::ClientRepresentation;
 use realmkeep_store::logout_notices::{DueNotice, LogoutNotice};
@@ -48,8 +49,8 @@ pub struct Ended {
     pub front_channel: Vec<FrontChannelNotice>,
 }
 
-/// Ends a session with all clients' parts in it, and tells those that want to know. None when there
-/// was no such session.
+/// Ends a session with all clients' parts in it, and tells those that want to know; the event is stored
+/// with the end. None when there was no such session.
 ///
 /// # Errors
 /// When the database fails; the session goes on then.
@@ -57,6 +58,7 @@ pub async fn end_session(
     services: &Arc<Services>,
     realm: &Realm,
     session_id: &str,
+    event: &mut Event,
 ) -> Result<Option<Ended>, StoreError> {
     let Some(session) = services.store.find_session(&realm.id, session_id).await? else {
         return Ok(None);
@@ -65,6 +67,7 @@ pub async fn end_session(
     let front_channel = notify(services, realm, &session, &mut batch).await?;
     // Of two that end it at the same time, one tells the applications.
     batch.push(Store::end_session(&realm.id, session_id).or_fail("the session has ended"));
+    services.events.stage(realm, &mut batch, event);
     match services.store.commit(batch).await {
         Ok(_) => {}
         Err(StoreError::Guard(_)) => return Ok(None),

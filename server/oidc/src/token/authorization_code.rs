@@ -1,9 +1,9 @@
 //! A code from the authorization endpoint becomes tokens (RFC 6749 section 4.1.3, RFC 7636).
 
-use realmkeep_authn::code::{Redeemed, UsedCode, redeem_code};
+use realmkeep_authn::code::{CodeRecord, Redeemed, UsedCode, find_code};
 use realmkeep_events::Event;
 use realmkeep_jose::{base64url, sha256};
-use realmkeep_store::{Batch, Store};
+use realmkeep_store::{Batch, Store, StoreError};
 use subtle::ConstantTimeEq;
 
 use super::{TokenRequest, offline};
@@ -18,19 +18,51 @@ pub(super) async fn redeem(
     request: &TokenRequest<'_>,
     event: &mut Event,
 ) -> Result<TokenResponse, OAuthError> {
-    let (context, client, form) = (request.context, request.client, request.form);
-    let code = form
+    let context = request.context;
+    let code = request
+        .form
         .value("code")
         .ok_or_else(|| OAuthError::invalid_request("Missing parameter: code"))?;
     let store = &context.services.store;
-    let own_id = client.representation.id.as_deref().unwrap_or_default();
-    let record = match redeem_code(store, &context.realm, code, context.now).await? {
-        Redeemed::Code(record) => record,
+    let (record, batch) = match find_code(store, &context.realm, code, context.now).await? {
+        Redeemed::Code(record, batch) => (record, batch),
         Redeemed::Again(used) => return Err(replayed(context, used).await?),
-        Redeemed::Unknown => return Err(invalid_code("the code was never issued, or has expired")),
+        Redeemed::Unknown => return Err(invalid_code(UNKNOWN)),
     };
     event.user_id = Some(record.user_id.clone());
     event.session_id = Some(record.session_id.clone());
+    let mut batch = Some(batch);
+    let outcome = exchange(request, &record, &mut batch, event).await;
+    if let Some(batch) = batch {
+        // What it is refused for does not matter: a code counts once.
+        match store.commit(batch).await {
+            Ok(_) | Err(StoreError::Guard(_)) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    match outcome? {
+        Some(tokens) => Ok(tokens),
+        // Another request with the code was faster.
+        None => match find_code(store, &context.realm, code, context.now).await? {
+            Redeemed::Again(used) => Err(replayed(context, used).await?),
+            Redeemed::Code(..) | Redeemed::Unknown => Err(invalid_code(UNKNOWN)),
+        },
+    }
+}
+
+const UNKNOWN: &str = "the code was never issued, or has expired";
+
+/// Checks the code and commits the batch, which takes it, with all that comes of it; None when another
+/// request took it first. The batch is left where it came to nothing.
+async fn exchange(
+    request: &TokenRequest<'_>,
+    record: &CodeRecord,
+    batch: &mut Option<Batch>,
+    event: &mut Event,
+) -> Result<Option<TokenResponse>, OAuthError> {
+    let (context, client, form) = (request.context, request.client, request.form);
+    let store = &context.services.store;
+    let own_id = client.representation.id.as_deref().unwrap_or_default();
     if record.client != own_id {
         return Err(OAuthError::invalid_grant(
             "Auth error: Found different client_id in clientSession",
@@ -89,8 +121,10 @@ pub(super) async fn redeem(
         client_session: Some(&part.detail),
     };
     let prepared = issue::prepare(context, grant).await?.with(extras);
+    let Some(mut batch) = batch.take() else {
+        return Ok(None);
+    };
     if let Some(offline) = &offline {
-        let mut batch = Batch::new();
         offline::keep(
             context,
             &mut batch,
@@ -98,9 +132,13 @@ pub(super) async fn redeem(
             &client.representation,
             &part.detail,
         )?;
-        store.commit(batch).await?;
     }
-    prepared.sign(&Place::first())
+    request.stage(event, &prepared, &mut batch);
+    match store.commit(batch).await {
+        Ok(_) => prepared.sign(&Place::first()).map(Some),
+        Err(StoreError::Guard(_)) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
 }
 
 /// Proof Key for Code Exchange. A verifier without a challenge is refused as well: somebody took the

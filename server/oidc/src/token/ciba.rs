@@ -40,6 +40,7 @@ pub(super) async fn redeem(
         &grant.id,
         &approval,
         &grant.request.scope,
+        event,
     )
     .await
 }

@@ -96,6 +96,7 @@ pub(super) async fn issue(
     if let Some(session) = &kept {
         let mut batch = Batch::new();
         offline::keep(context, &mut batch, session, representation, &detail)?;
+        request.stage(event, &prepared, &mut batch);
         store.commit(batch).await?;
     }
     prepared.sign(&Place::first())

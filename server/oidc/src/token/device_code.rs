@@ -44,6 +44,7 @@ pub(super) async fn redeem(
         &grant.id,
         &approval,
         &asked.scope,
+        event,
     )
     .await
 }

@@ -87,6 +87,7 @@ pub(super) async fn redeem(
     let prepared = issue::prepare(context, grant).await?.with(extras);
     let mut batch = Batch::new();
     offline::keep(context, &mut batch, &session, representation, &detail)?;
+    request.stage(event, &prepared, &mut batch);
     services.store.commit(batch).await?;
     prepared.sign(&Place::first())
 }

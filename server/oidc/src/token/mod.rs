@@ -20,7 +20,7 @@ use axum::body::Bytes;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use realmkeep_events::{Event, EventType};
-use realmkeep_store::Client;
+use realmkeep_store::{Batch, Client};
 
 use crate::binding::Binding;
 use crate::client_auth::{self, Authenticated};
@@ -29,7 +29,7 @@ use crate::cors;
 use crate::dpop;
 use crate::error::{OAuthError, no_store};
 use crate::form::Form;
-use crate::issue::{TokenResponse, client_id};
+use crate::issue::{Prepared, TokenResponse, client_id};
 
 /// The grants that work, as metadata lists them.
 pub const GRANTS: [&str; 8] = [
@@ -58,8 +58,15 @@ pub(crate) async fn endpoint(context: Context, headers: HeaderMap, body: Bytes) 
             cors::foreign_origin()
         }
         Ok(Outcome::Tokens(tokens)) => {
-            event.details.insert("token_id", tokens.token_id.clone());
-            event.details.insert("scope", tokens.scope.clone());
+            // Known before, where the grant changed something.
+            event
+                .details
+                .entry("token_id")
+                .or_insert_with(|| tokens.token_id.clone());
+            event
+                .details
+                .entry("scope")
+                .or_insert_with(|| tokens.scope.clone());
             context.emit(&event);
             let response = (StatusCode::OK, no_store(), axum::Json(&*tokens)).into_response();
             cors::expose(&context, with_nonce(&context, client.as_ref(), response))
@@ -93,6 +100,15 @@ pub(crate) struct TokenRequest<'a> {
     pub(crate) form: &'a Form,
     /// The keys that the sender proved to have.
     pub(crate) binding: Binding,
+}
+
+impl TokenRequest<'_> {
+    /// Adds the event of the grant to the batch of what it changes.
+    pub(crate) fn stage(&self, event: &mut Event, prepared: &Prepared<'_>, batch: &mut Batch) {
+        prepared.note(event);
+        let context = self.context;
+        context.services.events.stage(&context.realm, batch, event);
+    }
 }
 
 enum Outcome {

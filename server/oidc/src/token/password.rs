@@ -91,6 +91,7 @@ pub(super) async fn login(
     let prepared = issue::prepare(context, grant).await?.with(extras);
     let mut batch = proven.batch;
     offline::keep(context, &mut batch, &session, representation, &detail)?;
+    request.stage(event, &prepared, &mut batch);
     context.services.store.commit(batch).await?;
     prepared.sign(&Place::first())
 }

@@ -1,5 +1,6 @@
 //! What device code and CIBA grants share: the client polls until the user has answered elsewhere.
 
+use realmkeep_events::Event;
 use realmkeep_jose::{base64url, sha256};
 use realmkeep_store::pending::{Approval, PendingGrant, PendingKind, PendingStatus};
 use realmkeep_store::{Batch, Step, Store, StoreError};
@@ -94,6 +95,7 @@ pub(super) async fn redeem(
     id: &str,
     approval: &Approval,
     scope: &str,
+    event: &mut Event,
 ) -> Result<TokenResponse, OAuthError> {
     let (context, client) = (request.context, request.client);
     let representation = &client.representation;
@@ -149,6 +151,7 @@ pub(super) async fn redeem(
     if let Some(offline) = &offline {
         offline::keep(context, &mut batch, offline, representation, &part.detail)?;
     }
+    request.stage(event, &prepared, &mut batch);
     match store.commit(batch).await {
         Ok(_) => prepared.sign(&Place::first()),
         Err(StoreError::Guard(_)) => {

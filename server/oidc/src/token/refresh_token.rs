@@ -92,7 +92,8 @@ pub(super) async fn refresh(
         client_session: Some(&found.part.detail),
     };
     let prepared = issue::prepare(context, grant).await?.with(extras);
-    let next = advance(context, &found, place).await?;
+    prepared.note(event);
+    let next = advance(context, &found, place, event).await?;
     prepared.sign(&next)
 }
 
@@ -244,12 +245,17 @@ fn narrowed<'a>(
 }
 
 /// Moves session, client session and line forward; the place of the next refresh token.
-async fn advance(context: &Context, found: &Found, place: Place) -> Result<Place, OAuthError> {
+async fn advance(
+    context: &Context,
+    found: &Found,
+    place: Place,
+    event: &mut Event,
+) -> Result<Place, OAuthError> {
     let settings = &context.realm.settings;
     let live = found.family.map_or(0, |family| family.generation);
     if place.generation == live {
         if settings.revoke_refresh_token != Some(true) {
-            commit(context, found, None).await?;
+            commit(context, found, None, event).await?;
             return Ok(place);
         }
         let step = match found.family {
@@ -259,7 +265,7 @@ async fn advance(context: &Context, found: &Found, place: Place) -> Result<Place
             }
             Some(_) => Store::rotate_family(&place.family, live, context.now),
         };
-        if let Some(generation) = commit(context, found, Some(step)).await? {
+        if let Some(generation) = commit(context, found, Some(step), event).await? {
             return Ok(Place {
                 generation,
                 ..place
@@ -267,11 +273,16 @@ async fn advance(context: &Context, found: &Found, place: Place) -> Result<Place
         }
         // Another request was faster: this one is a reuse.
     }
-    again(context, found, place).await
+    again(context, found, place, event).await
 }
 
 /// The token was replaced before.
-async fn again(context: &Context, found: &Found, place: Place) -> Result<Place, OAuthError> {
+async fn again(
+    context: &Context,
+    found: &Found,
+    place: Place,
+    event: &mut Event,
+) -> Result<Place, OAuthError> {
     let settings = &context.realm.settings;
     let most = i64::from(settings.refresh_token_max_reuse.unwrap_or(0));
     let grace = settings
@@ -290,7 +301,7 @@ async fn again(context: &Context, found: &Found, place: Place) -> Result<Place, 
         ways.push(Store::repeat_family(&place.family, place.generation, since));
     }
     for step in ways {
-        if let Some(generation) = commit(context, found, Some(step)).await? {
+        if let Some(generation) = commit(context, found, Some(step), event).await? {
             return Ok(Place {
                 generation,
                 ..place
@@ -313,12 +324,13 @@ async fn again(context: &Context, found: &Found, place: Place) -> Result<Place, 
     }
 }
 
-/// Commits the line's step with the last use of session and client session; the generation that it
+/// Commits the line's step with the last use of session and client session and the event; the generation that it
 /// returns, None when another request was faster.
 async fn commit(
     context: &Context,
     found: &Found,
     step: Option<Step>,
+    event: &mut Event,
 ) -> Result<Option<i64>, OAuthError> {
     let realm = &context.realm;
     let session = &found.session;
@@ -339,6 +351,7 @@ async fn commit(
         context.now,
         expires,
     ));
+    context.services.events.stage(realm, &mut batch, event);
     match context.services.store.commit(batch).await {
         Ok(rows) => {
             let row = rows.first().and_then(|rows| rows.first());

@@ -130,6 +130,7 @@ pub(super) async fn exchange(
     let prepared = issue::prepare(context, grant).await?.with(extras);
     check_audience(&prepared)?;
     if !batch.is_empty() {
+        request.stage(event, &prepared, &mut batch);
         match context.services.store.commit(batch).await {
             Ok(_) => {}
             Err(StoreError::Conflict(_)) => return Err(invalid_token("the session has ended")),

@@ -11,9 +11,11 @@
 mod browser;
 mod captcha;
 mod e_mail;
+mod events;
 mod languages;
 mod registration;
 mod reset;
+mod security;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../login/tools.rs"]

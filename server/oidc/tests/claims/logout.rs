@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::routing::post;
+use realmkeep_events::{Event, EventType};
 use realmkeep_jose::{UnverifiedJwt, Verified, base64url, sha256, verify};
 use realmkeep_oidc::logout as ends;
 use reqwest::header::{LOCATION, SET_COOKIE};
@@ -162,7 +163,8 @@ async fn clients_are_told_by_logout_tokens() {
 async fn end_again(server: &Server, tokens: &crate::Answer) {
     let realm = server.realm().await;
     let sid = access(tokens)["sid"].as_str().unwrap().to_owned();
-    let ended = ends::end_session(&server.services, &realm, &sid)
+    let mut event = Event::new(EventType::Logout, &realm.name, "127.0.0.1");
+    let ended = ends::end_session(&server.services, &realm, &sid, &mut event)
         .await
         .unwrap();
     assert!(ended.is_none());
