@@ -50,7 +50,8 @@ pub use refs::{
 pub use resource::{AnyResource, ObjectName};
 pub use secrets::{ALLOW_OPERATOR_LABEL, SecretKeySelector, ValueFrom, is_secret_key};
 pub use settings::{
-    ClientSettings, IdentityProviderSettings, RealmSettings, Settings, SettingsKind,
+    ClientKind, ClientSettings, IdentityProviderKind, IdentityProviderSettings, RealmKind,
+    RealmSettings, Settings, SettingsKind,
 };
 pub use status::{ManagedStatus, ServerStatus};
 pub use validate::{FieldError, Validate};

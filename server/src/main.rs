@@ -46,19 +46,28 @@ enum Command {
         #[command(flatten)]
         config: ConfigArgs,
     },
-    /// Create the realms of a realm export, while no server runs
+    /// Create the realms of a realm export, all of them or none, while no server runs
     Import {
-        /// JSON file with one realm or a list of realms
+        /// JSON file with one realm or a list of realms, or a folder of such files as Keycloak writes it
         file: PathBuf,
+        /// What becomes of a realm that exists already
+        #[arg(long, value_enum, default_value = "fail")]
+        if_exists: command::transfer::IfExists,
+        /// Leave ${NAME} as it is instead of putting the environment's variable there
+        #[arg(long)]
+        keep_placeholders: bool,
         #[command(flatten)]
         config: ConfigArgs,
     },
-    /// Write a realm as JSON, with secrets and password hashes, while no server runs
+    /// Write a realm as JSON, with secrets, private keys and password hashes, while no server runs
     Export {
         /// Name of the realm
         #[arg(long)]
         realm: String,
-        /// File to create; without it the JSON goes to standard output
+        /// What to write
+        #[arg(long = "as", value_enum, default_value = "realm")]
+        form: command::transfer::ExportForm,
+        /// File to create; without it everything goes to standard output
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
         #[command(flatten)]
@@ -129,18 +138,25 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             console::say("the database's schema is up to date");
             Ok(ExitCode::SUCCESS)
         }
-        Command::Import { file, config } => {
+        Command::Import {
+            file,
+            if_exists,
+            keep_placeholders,
+            config,
+        } => {
             let config = prepare(config)?;
-            runtime(Some(1))?.block_on(command::transfer::import(&config, &file))?;
+            let import = command::transfer::import(&config, &file, if_exists, !keep_placeholders);
+            runtime(Some(1))?.block_on(import)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Export {
             realm,
+            form,
             output,
             config,
         } => {
             let config = prepare(config)?;
-            let export = command::transfer::export(&config, &realm, output.as_ref());
+            let export = command::transfer::export(&config, &realm, form, output.as_ref());
             runtime(Some(1))?.block_on(export)?;
             Ok(ExitCode::SUCCESS)
         }

@@ -176,3 +176,71 @@ fn errors_are_status_1_and_change_nothing() {
         "{json}"
     );
 }
+
+/// The resources of an exported realm are what the server has.
+#[test]
+fn an_export_as_resources_plans_to_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (data, file, yaml) = (path("data"), path("realm.json"), path("yaml"));
+    std::fs::write(path("password"), "a-password\n").unwrap();
+    std::fs::create_dir(&yaml).unwrap();
+    let realm = serde_json::json!({
+        "realm": "moved", "enabled": true, "displayName": "Moved", "accessTokenLifespan": 120,
+        "attributes": {"custom": "value"},
+        "smtpServer": {"host": "mail.example", "password": "canary"},
+        "clients": [
+            {"clientId": "app", "secret": "canary", "redirectUris": ["https://app.example/*"], "attributes": {"pkce.code.challenge.method": "S256"}},
+            {"clientId": "spa", "publicClient": true},
+        ],
+        "identityProviders": [{"alias": "corp", "providerId": "oidc", "config": {
+            "issuer": "https://i.example", "clientId": "x", "clientSecret": "canary",
+            "authorizationUrl": "https://i.example/a", "tokenUrl": "https://i.example/t",
+        }}],
+    });
+    std::fs::write(&file, realm.to_string()).unwrap();
+    let offline = |args: &[&str]| {
+        let output = realmkeep()
+            .args(args)
+            .args(["--data-dir", &data])
+            .env("REALMKEEP_BOOTSTRAP_ADMIN_USERNAME", "root")
+            .env("REALMKEEP_BOOTSTRAP_ADMIN_PASSWORD", "a-password")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{args:?}: {}", stderr(&output));
+    };
+    offline(&["import", &file, "--create-master-key"]);
+    offline(&["bootstrap-admin"]);
+    let out = format!("{yaml}/realm.yaml");
+    offline(&[
+        "export",
+        "--realm",
+        "moved",
+        "--as",
+        "resources",
+        "-o",
+        &out,
+    ]);
+    let text = std::fs::read_to_string(&out).unwrap();
+    assert!(
+        text.contains("kind: Client") && !text.contains("canary"),
+        "{text}"
+    );
+
+    let server = Server::spawn(realmkeep().args(serve_args(Path::new(&data))));
+    let password = path("password");
+    let planned = run(
+        "plan",
+        Path::new(&yaml),
+        &server.url,
+        Path::new(&password),
+        &[],
+    );
+    assert_eq!(
+        planned.status.code(),
+        Some(0),
+        "{}{}",
+        stdout(&planned),
+        stderr(&planned)
+    );
+}

@@ -40,7 +40,7 @@ fn a_realm_goes_from_one_server_to_another() {
         "{}",
         stderr(&output)
     );
-    assert!(stdout(&output).contains("realm moved imported"));
+    assert!(stdout(&output).contains("realm moved imported, with 1 users"));
 
     let export = |data: &std::path::Path| {
         let output = run(&[

@@ -21,6 +21,8 @@ const RETRY_DELAY: Duration = Duration::from_millis(200);
 #[derive(Clone)]
 pub struct AdminClient {
     inner: Arc<Inner>,
+    /// Changes go through only while the object has this entity tag.
+    if_match: Option<Arc<str>>,
 }
 
 struct Inner {
@@ -52,6 +54,8 @@ pub enum ClientConfigError {
 pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
     pub(crate) location: Option<String>,
+    /// Its strong entity tag (RFC 9110), where the server has such.
+    pub(crate) tag: Option<String>,
 }
 
 impl AdminClient {
@@ -62,6 +66,16 @@ impl AdminClient {
             credentials,
             extra_ca_pem: None,
             timeout: REQUEST_TIMEOUT,
+        }
+    }
+
+    /// The same server; what is changed or deleted through this handle has to have the entity tag still,
+    /// else the call fails with [`Error::Changed`] and nothing happens. For one call on one object.
+    #[must_use]
+    pub fn only_at(&self, tag: &str) -> Self {
+        Self {
+            if_match: Some(tag.into()),
+            ..self.clone()
         }
     }
 
@@ -80,6 +94,17 @@ impl AdminClient {
         path: &[&str],
         query: &[(&str, &str)],
     ) -> Result<Value, Error> {
+        let (value, _) = self.get_tagged(object, path, query).await?;
+        Ok(value)
+    }
+
+    /// The object, and its entity tag where the server has such.
+    pub(crate) async fn get_tagged(
+        &self,
+        object: &str,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<(Value, Option<String>), Error> {
         let mut attempt = 1;
         let answer = loop {
             match self.call(Method::GET, object, path, query, None).await {
@@ -98,10 +123,11 @@ impl AdminClient {
                 other => break other?,
             }
         };
-        serde_json::from_slice(&answer.body).map_err(|e| Error::Unintelligible {
+        let value = serde_json::from_slice(&answer.body).map_err(|e| Error::Unintelligible {
             object: object.into(),
             reason: e.to_string(),
-        })
+        })?;
+        Ok((value, answer.tag))
     }
 
     pub(crate) async fn send(
@@ -138,6 +164,9 @@ impl AdminClient {
             if let Some(body) = body {
                 request = request.json(body);
             }
+            if let Some(tag) = self.if_match.as_deref().filter(|_| method != Method::GET) {
+                request = request.header(header::IF_MATCH, tag);
+            }
             let response = request
                 .send()
                 .await
@@ -158,12 +187,17 @@ impl AdminClient {
             value.to_str().ok().map(str::to_owned)
         };
         let location = text(header::LOCATION);
+        let tag = text(header::ETAG).filter(|tag| tag.starts_with('"'));
         let retry_after = text(header::RETRY_AFTER)
             .and_then(|s| s.parse().ok())
             .map(Duration::from_secs);
         let body = read_body(response, object, &self.inner.base).await?;
         if status.is_success() {
-            return Ok(Answer { body, location });
+            return Ok(Answer {
+                body,
+                location,
+                tag,
+            });
         }
         let object = object.to_owned();
         let message = error_message(&body);
@@ -177,6 +211,7 @@ impl AdminClient {
                 object,
                 message: message.unwrap_or_else(|| "no reason given".into()),
             },
+            412 => Error::Changed { object },
             429 => Error::RateLimited {
                 object,
                 retry_after,
@@ -237,6 +272,7 @@ impl AdminClientBuilder {
                 base,
                 tokens: TokenCache::new(self.credentials),
             }),
+            if_match: None,
         })
     }
 }

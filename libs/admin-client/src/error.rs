@@ -9,6 +9,9 @@ pub enum Error {
     NotFound { object: String },
     #[error("{object}: the server already has one that conflicts: {message}")]
     Conflict { object: String, message: String },
+    /// Somebody else was faster; what was to be written was made for an older state.
+    #[error("{object}: it was changed on the server at the same moment; plan again")]
+    Changed { object: String },
     /// The server did not accept our credentials (HTTP 401, or the token endpoint refused).
     #[error("the server does not accept our credentials: {message}")]
     Unauthorized { message: String },
@@ -45,7 +48,10 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
-            Self::RateLimited { .. } | Self::ServerFailed { .. } | Self::Unreachable { .. }
+            Self::Changed { .. }
+                | Self::RateLimited { .. }
+                | Self::ServerFailed { .. }
+                | Self::Unreachable { .. }
         )
     }
 }

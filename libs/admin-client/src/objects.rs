@@ -1,7 +1,8 @@
 //! The objects of the Admin API: where they are and what can be done with them.
 
+use realmkeep_representations::SecretString;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{AdminClient, Error};
 
@@ -42,6 +43,46 @@ impl AdminClient {
 
     pub async fn realm(&self, realm: &str) -> Result<Value, Error> {
         self.get(&realm_name(realm), below!(realm), &[]).await
+    }
+
+    /// With its entity tag, where the server has such; so for every method of this kind.
+    pub async fn realm_tagged(&self, realm: &str) -> Result<(Value, Option<String>), Error> {
+        self.get_tagged(&realm_name(realm), below!(realm), &[])
+            .await
+    }
+
+    /// Whether each field of the object at this path below the realm (empty: the realm itself) holds this
+    /// secret. None where the server does not say, as Keycloak, or not to us.
+    pub async fn compare_secrets(
+        &self,
+        realm: &str,
+        object: &str,
+        secrets: &[(&str, &SecretString)],
+    ) -> Result<Option<Vec<bool>>, Error> {
+        let asked: Vec<Value> = secrets
+            .iter()
+            .map(|(field, value)| {
+                json!({ "object": object, "field": field, "value": value.expose() })
+            })
+            .collect();
+        let body = json!({ "secrets": asked });
+        let name = format!("the secrets of {}", realm_name(realm));
+        let path = below!(realm, "secret-comparisons");
+        let answer = match self.send(Method::POST, &name, path, Some(&body)).await {
+            Ok(answer) => answer,
+            Err(
+                Error::NotFound { .. }
+                | Error::Forbidden { .. }
+                | Error::RateLimited { .. }
+                | Error::Rejected { status: 405, .. }
+                | Error::ServerFailed { status: 501, .. },
+            ) => return Ok(None),
+            Err(e) => return Err(e),
+        };
+        let answer: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let results = answer.get("results").and_then(Value::as_array);
+        let equal = |result: &Value| result.get("equal").and_then(Value::as_bool);
+        Ok(results.and_then(|results| results.iter().map(equal).collect()))
     }
 
     pub async fn create_realm(&self, realm: &str, body: &Value) -> Result<(), Error> {
@@ -103,6 +144,15 @@ impl AdminClient {
     /// By internal id.
     pub async fn client(&self, realm: &str, id: &str) -> Result<Value, Error> {
         self.get(&client_name(realm, id), below!(realm, "clients", id), &[])
+            .await
+    }
+
+    pub async fn client_tagged(
+        &self,
+        realm: &str,
+        id: &str,
+    ) -> Result<(Value, Option<String>), Error> {
+        self.get_tagged(&client_name(realm, id), below!(realm, "clients", id), &[])
             .await
     }
 
@@ -242,6 +292,16 @@ impl AdminClient {
     pub async fn identity_provider(&self, realm: &str, alias: &str) -> Result<Value, Error> {
         let path = below!(realm, "identity-provider", "instances", alias);
         self.get(&provider_name(realm, alias), path, &[]).await
+    }
+
+    pub async fn identity_provider_tagged(
+        &self,
+        realm: &str,
+        alias: &str,
+    ) -> Result<(Value, Option<String>), Error> {
+        let path = below!(realm, "identity-provider", "instances", alias);
+        self.get_tagged(&provider_name(realm, alias), path, &[])
+            .await
     }
 
     pub async fn create_identity_provider(&self, realm: &str, body: &Value) -> Result<(), Error> {

@@ -52,6 +52,9 @@ pub struct Change {
     /// The whole object to write; null for a deletion.
     #[serde(skip)]
     pub body: Body,
+    /// The object as the plan saw it; null for a creation.
+    #[serde(skip)]
+    pub seen: Body,
 }
 
 /// Changes in the order in which they can be applied.

@@ -124,6 +124,7 @@ pub fn plan_delete(
         fields: Vec::new(),
         id: id(observed.as_object()),
         body: Body::new(Value::Null),
+        seen: Body::new(observed.clone()),
     })
 }
 
@@ -195,6 +196,7 @@ fn create(desired: &DesiredObject) -> Change {
         fields,
         id: None,
         body: Body::new(Value::Object(body)),
+        seen: Body::new(Value::Null),
     }
 }
 
@@ -236,6 +238,7 @@ fn update(
         fields,
         id: id(Some(observed)),
         body: Body::new(Value::Object(body)),
+        seen: Body::new(Value::Object(observed.clone())),
     }))
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     SyncError,
+    drift::guarded,
     observe::{client_uuid, object, service_account},
 };
 
@@ -20,7 +21,10 @@ pub async fn apply(server: &AdminClient, change: &Change) -> Result<Option<Strin
     let body = change.body.expose();
     match (&change.object, change.op) {
         (ObjectKey::Realm { realm }, Operation::Create) => server.create_realm(realm, body).await?,
-        (ObjectKey::Realm { realm }, Operation::Update) => server.update_realm(realm, body).await?,
+        (ObjectKey::Realm { realm }, Operation::Update) => {
+            let server = guarded(server, change).await?;
+            server.update_realm(realm, body).await?;
+        }
         (ObjectKey::Realm { realm }, Operation::Delete) => {
             server.delete_realm(realm).await.found()?;
         }
@@ -28,6 +32,7 @@ pub async fn apply(server: &AdminClient, change: &Change) -> Result<Option<Strin
             server.create_identity_provider(realm, body).await?;
         }
         (ObjectKey::IdentityProvider { realm, alias }, Operation::Update) => {
+            let server = guarded(server, change).await?;
             server.update_identity_provider(realm, alias, body).await?;
         }
         (ObjectKey::IdentityProvider { realm, alias }, Operation::Delete) => {
@@ -68,7 +73,8 @@ async fn client(server: &AdminClient, realm: &str, change: &Change) -> Result<St
     }
     let id = match (change.op, &change.id) {
         (Operation::Update, Some(id)) => {
-            server.update_client(realm, id, &body).await?;
+            let guarded = guarded(server, change).await?;
+            guarded.update_client(realm, id, &body).await?;
             id.clone()
         }
         _ => server.create_client(realm, &body).await?,

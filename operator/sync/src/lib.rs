@@ -3,6 +3,7 @@
 //! [`folder`] does all of it for a folder of YAML; the operator uses the steps one by one.
 
 mod apply;
+mod drift;
 mod error;
 pub mod folder;
 mod observe;

@@ -4,6 +4,8 @@ use realmkeep_admin_client::{AdminClient, Error, FoundExt};
 use realmkeep_plan::{DesiredObject, ObjectKey, SERVICE_ACCOUNT_ROLES};
 use serde_json::{Map, Value, json};
 
+use crate::drift;
+
 /// The object that `desired` is about, or `None` when it does not exist.
 ///
 /// # Errors
@@ -13,6 +15,9 @@ pub async fn observe(
     desired: &DesiredObject,
 ) -> Result<Option<Value>, Error> {
     let mut observed = object(server, &desired.key).await?;
+    if let Some(observed) = &mut observed {
+        drift::unmask(server, desired, observed).await?;
+    }
     if let Some(observed) = &mut observed
         && let Some(grants) = desired.fields.get(SERVICE_ACCOUNT_ROLES)
     {

@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 
 use realmkeep_authn::Services;
+use realmkeep_keys::providers;
 use realmkeep_representations::{
     ClientRepresentation, ComponentExportRepresentation, ComponentRepresentation,
     GroupRepresentation, IdentityProviderMapperRepresentation, RealmRepresentation,
     RoleRepresentation, RoleRepresentationComposites, RolesRepresentation,
-    ScopeMappingRepresentation, UserRepresentation,
+    ScopeMappingRepresentation, UserConsentRepresentation, UserRepresentation,
 };
 use realmkeep_store::Realm;
-use realmkeep_store::documents::Page;
+use realmkeep_store::documents::{Page, RealmKey};
 
 use crate::error::ApiResult;
 use crate::groups::split_names;
 use crate::names::{Names, group_path};
+use crate::whole_realm::KEY_PROVIDER;
 use crate::{authentication, clients, components, identity_providers, realms};
 
 /// How much of a realm is exported.
@@ -38,7 +40,7 @@ impl Extent {
     };
 }
 
-/// The realm as a realm export. Private signing keys are not in it; an import makes new ones.
+/// The realm as a realm export. Its private keys are in it where the secrets are.
 ///
 /// # Errors
 /// When the database fails.
@@ -63,6 +65,10 @@ pub async fn whole(
         &realm.id,
         extent.secrets,
     ));
+    if extent.secrets {
+        let keys: Vec<RealmKey> = store.list(&realm.id).await?;
+        put_keys(&mut out, &keys);
+    }
     let mut providers = realm.identity_providers.clone();
     if !extent.secrets {
         providers = providers
@@ -107,6 +113,18 @@ pub async fn whole(
     Ok(out)
 }
 
+/// Puts each key into its component.
+fn put_keys(realm: &mut RealmRepresentation, keys: &[RealmKey]) {
+    let components = realm.components.iter_mut().flatten();
+    let of_keys = components.filter(|(kind, _)| *kind == KEY_PROVIDER);
+    for component in of_keys.flat_map(|(_, list)| list) {
+        let key = keys.iter().find(|k| Some(&k.id) == component.id.as_ref());
+        if let Some(key) = key {
+            providers::put_into(component.config.get_or_insert_default(), key);
+        }
+    }
+}
+
 async fn whole_user(
     services: &Services,
     realm: &Realm,
@@ -131,7 +149,31 @@ async fn whole_user(
     if extent.secrets {
         user.credentials = Some(services.store.credentials(&id).await?);
     }
+    user.client_consents =
+        Some(consents(services, realm, names, &id).await?).filter(|c| !c.is_empty());
     Ok(user)
+}
+
+async fn consents(
+    services: &Services,
+    realm: &Realm,
+    names: &Names,
+    user: &str,
+) -> ApiResult<Vec<UserConsentRepresentation>> {
+    let stored = services.store.consents_of_user(user).await?;
+    let shown = stored.into_iter().map(|consent| {
+        let granted = realm.client_scopes.iter();
+        let granted =
+            granted.filter(|s| s.id.as_ref().is_some_and(|id| consent.scopes.contains(id)));
+        UserConsentRepresentation {
+            client_id: names.client_id_of(&consent.client_id).map(str::to_owned),
+            created_date: Some(consent.created),
+            last_updated_date: Some(consent.updated),
+            granted_client_scopes: Some(granted.filter_map(|s| s.name.clone()).collect()),
+            ..Default::default()
+        }
+    });
+    Ok(shown.collect())
 }
 
 fn roles(realm: &Realm, names: &Names) -> RolesRepresentation {

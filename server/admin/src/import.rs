@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::clients::{self, ScopeDefaults};
 use crate::error::{ApiError, ApiResult};
 use crate::export::{self, Extent};
+use crate::import_file::FileError;
 use crate::names::Names;
 use crate::request::{Cx, Given, new_id};
 use crate::rights::Right;
@@ -26,6 +27,8 @@ use crate::{grants, identity_providers, steps, users, whole_realm};
 pub enum ImportError {
     #[error("{0}")]
     Unreadable(#[from] strict::ReadError),
+    #[error(transparent)]
+    File(#[from] FileError),
     #[error("{0}")]
     Refused(String),
 }

@@ -181,11 +181,7 @@ impl Cx {
     ///
     /// # Errors
     /// As the store; nothing is written then.
-    pub async fn commit_of(
-        &self,
-        batch: Batch,
-        created: Option<&str>,
-    ) -> ApiResult<Vec<Vec<Row>>> {
+    pub async fn commit_of(&self, batch: Batch, created: Option<&str>) -> ApiResult<Vec<Vec<Row>>> {
         self.commit_as(batch, created, None).await
     }
 

@@ -7,6 +7,7 @@ use realmkeep_representations::{
     ClientRepresentation, ComponentExportRepresentation, ComponentRepresentation,
     CredentialRepresentation, GroupRepresentation, RoleRepresentation, UserRepresentation,
 };
+use realmkeep_store::consents::UserConsent;
 use realmkeep_store::roles::Holder;
 use realmkeep_store::{Batch, Store};
 
@@ -179,6 +180,26 @@ pub async fn add_user(
             .get_or_insert(place.saturating_add(1).saturating_mul(10));
         batch.push(store.insert_credential(&id, &stored)?);
     }
+    for consent in user.client_consents.iter().flatten() {
+        let client = consent.client_id.as_deref().unwrap_or_default();
+        let client_id = names.clients.get(client).ok_or_else(|| {
+            ApiError::bad_request(format!(
+                "{place}: clientConsents: there is no client '{client}'"
+            ))
+        })?;
+        let scopes = consent.granted_client_scopes.iter().flatten();
+        let now = services.clock.now_millis();
+        let consent = UserConsent {
+            client_id: client_id.clone(),
+            // One that was renamed or deleted since is not granted any more.
+            scopes: scopes
+                .filter_map(|name| names.client_scopes.get(name).cloned())
+                .collect(),
+            created: consent.created_date.unwrap_or(now),
+            updated: consent.last_updated_date.unwrap_or(now),
+        };
+        batch.push(Store::insert_consent(&id, &consent)?);
+    }
     Ok(id)
 }
 
@@ -197,6 +218,7 @@ pub fn stored_user(user: &UserRepresentation) -> UserRepresentation {
         access: None,
         application_roles: None,
         client_roles: None,
+        client_consents: None,
         credentials: None,
         groups: None,
         realm_roles: None,

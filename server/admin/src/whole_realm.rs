@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use realmkeep_authn::Services;
-use realmkeep_keys::generate_realm_keys;
+use realmkeep_keys::providers::{self, ProviderError};
+use realmkeep_keys::{KeysError, generate_realm_keys};
 use realmkeep_model::fresh::{self, MASTER};
 use realmkeep_representations::{
-    ClientRepresentation, ComponentExportRepresentation, RealmRepresentation, RoleRepresentation,
-    RolesRepresentation, ScopeMappingRepresentation,
+    ClientRepresentation, ComponentExportRepresentation, ComponentRepresentation,
+    RealmRepresentation, RoleRepresentation, RolesRepresentation, ScopeMappingRepresentation,
 };
 use realmkeep_store::documents::RealmKey;
 use realmkeep_store::roles::Holder;
@@ -51,18 +52,63 @@ pub async fn create(
     owner: Option<&str>,
     managed_by: &str,
 ) -> ApiResult<String> {
+    let none = BTreeSet::new();
+    let created = create_for(services, given, owner, managed_by, &none).await?;
+    for note in &created.left_out {
+        tracing::warn!(note, "a part of the realm was left out");
+    }
+    Ok(created.realm_id)
+}
+
+/// As [`create`], of a realm whose users come later; `accounts` are the clientIds of the service accounts
+/// among them. Returns what was left out, and why.
+///
+/// # Errors
+/// As [`create`].
+pub async fn create_without_users(
+    services: &Services,
+    given: RealmRepresentation,
+    accounts: &BTreeSet<String>,
+) -> ApiResult<Vec<String>> {
+    let created = create_for(services, given, None, "", accounts).await?;
+    Ok(created.left_out)
+}
+
+struct Created {
+    realm_id: String,
+    left_out: Vec<String>,
+}
+
+async fn create_for(
+    services: &Services,
+    mut given: RealmRepresentation,
+    owner: Option<&str>,
+    managed_by: &str,
+    accounts: &BTreeSet<String>,
+) -> ApiResult<Created> {
     let name = checked_name(&given)?;
     if services.store.find_realm(&name).await?.is_some() {
         return Err(ApiError::conflict(format!("Realm {name} already exists")));
     }
     let now = services.clock.now();
     let key_name = name.clone();
-    let keys = tokio::task::spawn_blocking(move || generate_realm_keys(&key_name, now))
+    let providers = given
+        .components
+        .as_mut()
+        .and_then(|c| c.remove(KEY_PROVIDER));
+    let keys = tokio::task::spawn_blocking(move || Keys::of(providers, &key_name, now))
         .await
         .map_err(ApiError::internal)??;
+    let Keys {
+        keys,
+        components,
+        left_out,
+    } = keys;
+    let by_kind = given.components.get_or_insert_default();
+    by_kind.insert(KEY_PROVIDER.to_owned(), components);
     let complete = completed(given, &name, &keys, now)?;
     let mut batch = Batch::new();
-    let realm_id = add_realm(services, &mut batch, &complete, keys).await?;
+    let realm_id = add_realm(services, &mut batch, &complete, keys, accounts).await?;
     if name != MASTER {
         add_rights_in_master(services, &mut batch, &name, owner).await?;
     }
@@ -71,7 +117,69 @@ pub async fn create(
     }
     batch.touch(Touch::Realm(realm_id.clone()));
     services.store.commit(batch).await?;
-    Ok(realm_id)
+    Ok(Created { realm_id, left_out })
+}
+
+/// The keys of a realm that is about to be, with the components that they are of.
+#[derive(Default)]
+struct Keys {
+    keys: Vec<RealmKey>,
+    components: Vec<ComponentExportRepresentation>,
+    /// Components that make no key here, and why.
+    left_out: Vec<String>,
+}
+
+impl Keys {
+    /// Of the given components, the keys that they hold or new ones; and those that every realm has, where
+    /// no component makes one of the kind. Takes some 100 ms: not for an async thread.
+    fn of(
+        given: Option<Vec<ComponentExportRepresentation>>,
+        realm: &str,
+        now: i64,
+    ) -> Result<Self, KeysError> {
+        let mut all = Self::default();
+        for given in given.into_iter().flatten() {
+            let name = given.name.clone().unwrap_or_default();
+            match key_of(&given, realm, now) {
+                Ok((key, component)) => {
+                    all.components.push(ComponentExportRepresentation {
+                        id: component.id,
+                        config: component.config,
+                        ..given
+                    });
+                    all.keys.push(key);
+                }
+                Err(ProviderError::Keys(e)) => return Err(e),
+                Err(e) => all
+                    .left_out
+                    .push(format!("components.{KEY_PROVIDER}[{name}]: {e}")),
+            }
+        }
+        for key in generate_realm_keys(realm, now)? {
+            if all.keys.iter().all(|k| k.provider_id != key.provider_id) {
+                all.keys.push(key);
+            }
+        }
+        Ok(all)
+    }
+}
+
+fn key_of(
+    given: &ComponentExportRepresentation,
+    realm: &str,
+    now: i64,
+) -> Result<(RealmKey, ComponentRepresentation), ProviderError> {
+    let mut component = ComponentRepresentation {
+        id: Some(given.id.clone().unwrap_or_else(new_id)),
+        name: given.name.clone(),
+        provider_id: given.provider_id.clone(),
+        provider_type: Some(KEY_PROVIDER.to_owned()),
+        config: given.config.clone(),
+        ..Default::default()
+    };
+    let kept = providers::take_from(&mut component)?;
+    let key = providers::apply(&component, kept.as_ref(), realm, now)?;
+    Ok((key, component))
 }
 
 /// `given` over a fresh realm, with an id in every object.
@@ -334,6 +442,7 @@ async fn add_realm(
     batch: &mut Batch,
     realm: &RealmRepresentation,
     keys: Vec<RealmKey>,
+    accounts: &BTreeSet<String>,
 ) -> ApiResult<String> {
     let store = &services.store;
     let names = Names::of(realm);
@@ -347,6 +456,7 @@ async fn add_realm(
     let with_account: BTreeSet<&str> = users
         .iter()
         .filter_map(|u| u.service_account_client_id.as_deref())
+        .chain(accounts.iter().map(String::as_str))
         .collect();
     let roles = realm.roles.clone().unwrap_or_default();
     let of_clients = roles.client.unwrap_or_default();
@@ -396,22 +506,8 @@ async fn add_realm(
     }
     add_scope_mappings(batch, &names, realm)?;
     let components = realm.components.clone().unwrap_or_default();
-    for mut key in keys {
-        // The component that was given for this kind of key is the one that holds it.
-        let given = components
-            .get(KEY_PROVIDER)
-            .into_iter()
-            .flatten()
-            .find(|c| c.provider_id.as_deref() == Some(&key.provider_id));
-        if let Some(component) = given {
-            key.id = component.id.clone().unwrap_or(key.id);
-            let priority = component
-                .config
-                .as_ref()
-                .and_then(|c| c.get("priority")?.first()?.parse().ok());
-            key.priority = priority.unwrap_or(key.priority);
-        }
-        batch.push(store.insert(&realm_id, &key)?);
+    for key in &keys {
+        batch.push(store.insert(&realm_id, key)?);
     }
     steps::add_components(store, batch, &realm_id, &realm_id, &components)?;
     Ok(realm_id)

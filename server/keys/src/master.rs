@@ -243,7 +243,11 @@ mod tests {
         let key = MasterKey::generate().unwrap();
         let digest = Seal::digest(&key, "s3cret", "client").unwrap();
         assert_eq!(digest, Seal::digest(&key, "s3cret", "client").unwrap());
-        for (text, context) in [("s3cret", "realm"), ("s3crets", "client"), ("ts3cret", "clien")] {
+        for (text, context) in [
+            ("s3cret", "realm"),
+            ("s3crets", "client"),
+            ("ts3cret", "clien"),
+        ] {
             assert_ne!(digest, Seal::digest(&key, text, context).unwrap());
         }
         let other = MasterKey::generate().unwrap();

@@ -4,4 +4,5 @@ mod connect;
 pub mod health;
 pub mod plan;
 pub mod report;
+mod resources;
 pub mod transfer;

@@ -132,7 +132,9 @@ impl Store {
     }
 
     pub(crate) fn announce_change(&self) {
-        self.inner.changed.send_modify(|count| *count = count.wrapping_add(1));
+        self.inner
+            .changed
+            .send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// Whether the database answers and takes changes; for readiness. It is written to only after a

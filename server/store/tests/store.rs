@@ -9,13 +9,15 @@
 mod support;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use realmkeep_representations::{
     ClientRepresentation, FederatedIdentityRepresentation, RealmRepresentation, UserRepresentation,
 };
+use realmkeep_store::documents::Page;
 use realmkeep_store::sessions::{ClientSessionDetail, UserSession, UserSessionDetail};
 use realmkeep_store::single_use::Space;
-use realmkeep_store::{Batch, Store, StoreError, Touch};
+use realmkeep_store::{Batch, Begin, Store, StoreError, Touch};
 use support::{client, realm, stores};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -209,5 +211,130 @@ async fn users_are_found_by_who_they_are_elsewhere() {
         batch.push(Store::delete_user("r", "a"));
         store.commit(batch).await.unwrap();
         assert_eq!(find("i", "2").await, ["b"]);
+    }
+}
+
+/// What is written in a transaction is read in it and nowhere else, until it is committed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_is_seen_as_a_whole_or_not_at_all() {
+    let longest = Duration::from_secs(20);
+    for (_place, store) in stores().await {
+        realm(&store).await;
+        let before = store.change_position().await.unwrap();
+        for (begin, keep) in [
+            (Begin::Now, false),
+            (Begin::AtFirstBatch, false),
+            (Begin::Now, true),
+            (Begin::AtFirstBatch, true),
+        ] {
+            let id = format!("{begin:?}{keep}");
+            let transaction = store.begin(begin, longest).await.unwrap();
+            let inside = transaction.store().clone();
+            let mut batch = Batch::new();
+            batch.push(inside.insert("r", &client(&id, &id)).unwrap());
+            batch.touch(Touch::Client("r".into(), id.clone()));
+            inside.commit(batch).await.unwrap();
+            // A batch that is refused takes nothing else with it.
+            let mut refused = Batch::new();
+            refused.push(inside.insert("r", &client("x", "x")).unwrap());
+            refused.push(inside.insert("r", &client("y", &id)).unwrap());
+            assert!(inside.commit(refused).await.unwrap_err().is_conflict());
+            let seen = |store: Store| {
+                let id = id.clone();
+                async move {
+                    let realm = store.realm("r").await.unwrap().unwrap();
+                    store.client(&realm, &id).await.unwrap().is_some()
+                }
+            };
+            assert!(seen(inside.clone()).await);
+            assert!(!seen(store.clone()).await, "{id}: seen before its commit");
+            if keep {
+                transaction.commit().await.unwrap();
+            } else {
+                transaction.rollback().await;
+            }
+            assert_eq!(seen(store.clone()).await, keep, "{id}");
+            assert!(inside.find::<ClientRepresentation>("r", &id).await.is_err());
+            // Others write on.
+            let mut batch = Batch::new();
+            batch.push(
+                store
+                    .insert("r", &client(&format!("{id}2"), &format!("{id}2")))
+                    .unwrap(),
+            );
+            store.commit(batch).await.unwrap();
+        }
+        let after = store.change_position().await.unwrap();
+        let changes = store
+            .changes_of("r", before.latest, after.latest, 10)
+            .await
+            .unwrap();
+        let names: Vec<_> = changes.iter().map(|c| &c.touched).collect();
+        let client = |id: &str| Touch::Client("r".into(), id.into());
+        assert_eq!(names, [&client("Nowtrue"), &client("AtFirstBatchtrue")]);
+        let nested = store.begin(Begin::Now, longest).await.unwrap();
+        let inner = nested.store().begin(Begin::Now, longest).await;
+        assert!(matches!(inner, Err(StoreError::Nested)));
+    }
+}
+
+/// Of transactions that begin at once, each sees what the ones before it left.
+#[tokio::test(flavor = "multi_thread")]
+async fn transactions_come_one_after_the_other() {
+    for (_place, store) in stores().await {
+        realm(&store).await;
+        let tasks: Vec<_> = (0..8)
+            .map(|_| {
+                let store = store.clone();
+                tokio::spawn(async move {
+                    let longest = Duration::from_secs(20);
+                    let transaction = store.begin(Begin::Now, longest).await.unwrap();
+                    let inside = transaction.store();
+                    let found = inside.find::<ClientRepresentation>("r", "c").await;
+                    let mut changed = found.unwrap().unwrap();
+                    let count = changed
+                        .name
+                        .as_deref()
+                        .unwrap_or("0")
+                        .parse::<u32>()
+                        .unwrap();
+                    changed.name = Some((count + 1).to_string());
+                    let mut batch = Batch::new();
+                    batch.push(inside.update("r", &changed).unwrap());
+                    inside.commit(batch).await.unwrap();
+                    transaction.commit().await.unwrap();
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let found = store.find::<ClientRepresentation>("r", "c").await.unwrap();
+        assert_eq!(found.unwrap().name.as_deref(), Some("8"));
+    }
+}
+
+/// The owner of an object is asked for in the batch of its change.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_fails_for_what_belongs_to_somebody_else() {
+    for (_place, store) in stores().await {
+        realm(&store).await;
+        let mut claim = Batch::new();
+        claim.push(Store::set_owner("r", "clients/c", "mine"));
+        claim.push(Store::set_owner("r", "clients/c/part", "mine"));
+        store.commit(claim).await.unwrap();
+        for (record, free) in [("mine", true), ("theirs", false), ("", false)] {
+            let mut batch = Batch::new();
+            batch.push(store.update("r", &client("c", "app")).unwrap());
+            batch.push(Store::require_owner("r", "clients/c", record));
+            assert_eq!(store.commit(batch).await.is_ok(), free, "{record}");
+        }
+        let mut forget = Batch::new();
+        forget.push(Store::forget_owner("r", "clients/c"));
+        store.commit(forget).await.unwrap();
+        assert!(store.owners("r", Page::ALL).await.unwrap().is_empty());
+        let mut batch = Batch::new();
+        batch.push(Store::require_owner("r", "clients/c", ""));
+        store.commit(batch).await.unwrap();
     }
 }

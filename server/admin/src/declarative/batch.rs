@@ -163,7 +163,11 @@ fn prepared(
         path = path.replace(name.as_str(), id);
     }
     let base = realm_address(cx.path());
-    let slash = if path.is_empty() || path.starts_with('?') { "" } else { "/" };
+    let slash = if path.is_empty() || path.starts_with('?') {
+        ""
+    } else {
+        "/"
+    };
     let uri: Uri = format!("{base}{slash}{path}")
         .parse()
         .map_err(|_| ApiError::bad_request("path: it is no path; encode its parts"))?;
@@ -232,7 +236,9 @@ fn without_body(mut head: Parts) -> Parts {
 
 async fn read(response: Response) -> Outcome {
     let (parts, body) = response.into_parts();
-    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let bytes = axum::body::to_bytes(body, usize::MAX)
+        .await
+        .unwrap_or_default();
     let body = match serde_json::from_slice(&bytes) {
         Ok(body) => Some(body),
         Err(_) if bytes.is_empty() => None,

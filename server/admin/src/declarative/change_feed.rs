@@ -73,9 +73,10 @@ pub async fn read(
     if !accepts.is_some_and(|kinds| kinds.contains("text/event-stream")) {
         return Ok(Json(page(&cx, cursor).await?).into_response());
     }
-    let place = feeds.0.try_acquire_owned().map_err(|_| {
-        ApiError::busy(format!("{OPEN} feeds are open already"))
-    })?;
+    let place = feeds
+        .0
+        .try_acquire_owned()
+        .map_err(|_| ApiError::busy(format!("{OPEN} feeds are open already")))?;
     let feed = Feed {
         changed: cx.services.store.follow_changes(),
         services: cx.services.clone(),

@@ -224,7 +224,15 @@ mod tests {
         assert_eq!(list("*"), Some(Tags::Any));
         let two = Tags::List(vec![(false, "\"a,b\"".into()), (true, "\"c\"".into())]);
         assert_eq!(list("\"a,b\" , W/\"c\""), Some(two));
-        for bad in ["", "a", "\"a", "\"a\" \"b\"", "w/\"a\"", "\"a b\"", "*, \"a\""] {
+        for bad in [
+            "",
+            "a",
+            "\"a",
+            "\"a\" \"b\"",
+            "w/\"a\"",
+            "\"a b\"",
+            "*, \"a\"",
+        ] {
             assert_eq!(list(bad), None, "{bad}");
         }
     }

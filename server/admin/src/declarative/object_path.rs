@@ -51,8 +51,16 @@ pub fn objects(realm: &Realm, below: &[&str]) -> Vec<Object> {
                 .collect()
         }
         ["roles-by-id", id, rest @ ..] => vec![Object::at(format!("roles-by-id/{id}"), rest)],
-        [kind @ ("clients" | "client-scopes" | "client-templates"), id, rest @ ..] => {
-            let kind = if *kind == "clients" { kind } else { "client-scopes" };
+        [
+            kind @ ("clients" | "client-scopes" | "client-templates"),
+            id,
+            rest @ ..,
+        ] => {
+            let kind = if *kind == "clients" {
+                kind
+            } else {
+                "client-scopes"
+            };
             let holder = format!("{kind}/{id}");
             let mut all = vec![Object::at(holder.clone(), rest)];
             if let ["protocol-mappers", "models", mapper] = rest {

@@ -84,7 +84,9 @@ impl Owner {
             (None, None, None, None, None);
         let mut rest = text.trim();
         while !rest.is_empty() {
-            let (key, after) = rest.split_once('=').ok_or_else(|| wrong("a value is missing"))?;
+            let (key, after) = rest
+                .split_once('=')
+                .ok_or_else(|| wrong("a value is missing"))?;
             let (value, after) = quoted(after).ok_or_else(|| wrong("a string was expected"))?;
             if value.is_empty() || value.len() > PART_BYTES {
                 return Err(wrong("a part has 1 to 255 characters"));
@@ -240,7 +242,11 @@ pub async fn refuse_foreign_owner(cx: &Cx) -> ApiResult<()> {
 fn refused(object: &str, record: &str) -> ApiError {
     let owner = serde_json::from_str::<Owner>(record)
         .map_or_else(|_| "another tool".to_owned(), |owner| owner.to_string());
-    let object = if object.is_empty() { "the realm" } else { object };
+    let object = if object.is_empty() {
+        "the realm"
+    } else {
+        object
+    };
     ApiError::conflict(format!(
         "{object} is managed by {owner}; change it there, or send {FORCE}: ?1"
     ))
@@ -313,8 +319,14 @@ mod tests {
         let again: Owner = serde_json::from_str(&owner.record()).unwrap();
         assert_eq!(again, owner);
         for bad in [
-            "", "tool=\"t\"", "name=\"n\"", "tool=t, name=n", "tool=\"t\" name=\"n\"",
-            "tool=\"t\", name=\"n\", x=\"y\"", "tool=\"t\", name=\"\"", "tool=\"t\", name=\"n",
+            "",
+            "tool=\"t\"",
+            "name=\"n\"",
+            "tool=t, name=n",
+            "tool=\"t\" name=\"n\"",
+            "tool=\"t\", name=\"n\", x=\"y\"",
+            "tool=\"t\", name=\"\"",
+            "tool=\"t\", name=\"n",
         ] {
             assert!(Owner::parse(bad).is_err(), "{bad}");
         }

@@ -72,14 +72,24 @@ impl SecretDigests {
     pub fn of_provider(cx: &Cx, provider: &IdentityProviderRepresentation) -> ApiResult<Self> {
         let alias = provider.alias.as_deref().unwrap_or_default();
         let object = format!("identity-provider/instances/{alias}");
-        Self::of(cx.store(), &cx.realm.id, &object, provider_secrets(provider))
+        Self::of(
+            cx.store(),
+            &cx.realm.id,
+            &object,
+            provider_secrets(provider),
+        )
     }
 
     /// # Errors
     /// As [`SecretDigests::of_client`].
     pub fn of_component(cx: &Cx, component: &ComponentRepresentation) -> ApiResult<Self> {
         let object = format!("components/{}", component.id.as_deref().unwrap_or_default());
-        Self::of(cx.store(), &cx.realm.id, &object, component_secrets(component))
+        Self::of(
+            cx.store(),
+            &cx.realm.id,
+            &object,
+            component_secrets(component),
+        )
     }
 
     /// A list of RFC 9651: the field, with its digest as a parameter.
@@ -188,10 +198,20 @@ pub async fn compare(
     }
     let now = cx.services.clock.now();
     let mut results = Vec::new();
-    for (index, Comparison { object, field, value }) in asked.into_iter().enumerate() {
+    for (
+        index,
+        Comparison {
+            object,
+            field,
+            value,
+        },
+    ) in asked.into_iter().enumerate()
+    {
         let place = format!("secrets[{index}]");
         if value.expose().len() > CANDIDATE_BYTES {
-            return Err(ApiError::bad_request(format!("{place}.value: it is too long")));
+            return Err(ApiError::bad_request(format!(
+                "{place}.value: it is too long"
+            )));
         }
         let secrets = secrets_at(&cx, &object).await.map_err(|e| e.at(&place))?;
         let guessed = format!("{}/{object}", cx.realm.id);
@@ -210,7 +230,11 @@ pub async fn compare(
         if !equal {
             guesses.note_wrong(guessed, now);
         }
-        results.push(Outcome { object, field, equal });
+        results.push(Outcome {
+            object,
+            field,
+            equal,
+        });
     }
     Ok(Json(Compared { results }))
 }

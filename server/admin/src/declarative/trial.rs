@@ -212,7 +212,11 @@ fn request_like(parts: &Parts, method: &Method, uri: &Uri, body: Bytes) -> Reque
     *request.uri_mut() = uri.clone();
     let headers = request.headers_mut();
     headers.clone_from(&parts.headers);
-    for conditional in [header::IF_MATCH, header::IF_NONE_MATCH, header::CONTENT_LENGTH] {
+    for conditional in [
+        header::IF_MATCH,
+        header::IF_NONE_MATCH,
+        header::CONTENT_LENGTH,
+    ] {
         headers.remove(conditional);
     }
     let extensions = request.extensions_mut();

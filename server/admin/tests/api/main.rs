@@ -9,8 +9,10 @@
 mod account;
 mod bootstrap;
 mod clients;
+mod declarative;
 mod events;
 mod flows;
+mod import;
 mod installation;
 mod mail;
 mod paths;

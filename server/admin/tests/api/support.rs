@@ -31,6 +31,7 @@ pub struct Answer {
     pub location: Option<String>,
     /// `Set-Cookie` headers.
     pub cookies: Vec<String>,
+    pub headers: reqwest::header::HeaderMap,
     pub body: Value,
     pub text: String,
 }
@@ -45,6 +46,13 @@ impl Answer {
     pub fn id(&self) -> String {
         let location = self.location.as_deref().expect("a Location");
         location.rsplit('/').next().unwrap().to_owned()
+    }
+
+    /// A header field; empty when there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
     }
 
     pub fn names(&self, key: &str) -> Vec<String> {
@@ -219,6 +227,28 @@ impl Drop for Server {
 impl Caller<'_> {
     /// `path` is below `/admin/realms`, unless it begins with `/admin` or `/realms`.
     pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        self.call_with(method, path, body, &[]).await
+    }
+
+    /// As [`Caller::call`], with header fields.
+    pub async fn call_with(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        read(self.send(method, path, body, headers).await).await
+    }
+
+    /// As [`Caller::call_with`]; the body is still to come.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
+    ) -> reqwest::Response {
         let path = if path.starts_with("/admin") || path.starts_with("/realms") {
             path.to_owned()
         } else {
@@ -234,7 +264,10 @@ impl Caller<'_> {
         if let Some(body) = body {
             request = request.json(&body);
         }
-        read(request.send().await.unwrap()).await
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap()
     }
 
     /// Posts a form of this content type below `/admin/realms`.
@@ -300,9 +333,11 @@ async fn read(response: reqwest::Response) -> Answer {
         .iter()
         .map(|c| c.to_str().unwrap().to_owned())
         .collect();
+    let headers = response.headers().clone();
     let text = response.text().await.unwrap();
     Answer {
         status,
+        headers,
         location,
         cookies,
         body: serde_json::from_str(&text).unwrap_or(Value::Null),

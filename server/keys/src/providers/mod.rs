@@ -10,6 +10,7 @@ mod rsa_generated;
 mod rsa_imported;
 mod settings;
 mod shared_secret;
+mod transfer;
 
 use std::collections::BTreeMap;
 
@@ -28,6 +29,7 @@ use crate::realm_keys::public_key;
 
 pub use settings::ProviderError;
 use settings::Settings;
+pub use transfer::{put_into, take_from};
 
 /// `providerType` of key components.
 pub const PROVIDER_TYPE: &str = "org.keycloak.keys.KeyProvider";
