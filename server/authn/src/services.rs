@@ -58,6 +58,7 @@ impl Services {
             bootstrap_trust: self.bootstrap_trust.clone(),
             cookies: self.cookies.clone(),
             accounts: self.accounts.clone(),
+            features: self.features,
         }
     }
 
