@@ -26,6 +26,14 @@ LOAD_SCENARIOS = [
     "token-client-credentials-es256",
     "token-client-credentials-eddsa",
     "token-refresh",
+    "token-refresh-dpop",
+    "token-private-key-jwt-es256",
+    "token-private-key-jwt-rs256",
+    "introspection",
+    "userinfo",
+    "jwks",
+    "discovery",
+    "device-grant",
     "login-code-flow",
 ]
 SCENARIOS = LOAD_SCENARIOS + ["startup", "idle-memory"]

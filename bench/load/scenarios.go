@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -105,19 +104,6 @@ func login(c *http.Client, user string) error {
 }
 
 var seq atomic.Int64
-
-func esJWT(claims M) string {
-	k := clientKey()
-	h := b64([]byte(`{"alg":"ES256","typ":"JWT","kid":"k1"}`))
-	p, _ := json.Marshal(claims)
-	in := h + "." + b64(p)
-	d := sha256.Sum256([]byte(in))
-	r, s, _ := ecdsa.Sign(rand.Reader, k, d[:])
-	sig := make([]byte, 64)
-	r.FillBytes(sig[:32])
-	s.FillBytes(sig[32:])
-	return in + "." + b64(sig)
-}
 
 var (
 	fedOnce sync.Once
@@ -234,14 +220,66 @@ func scenario(name string, c *http.Client) func(worker int) unit {
 				return e
 			}
 		}
-	case "token-private-key-jwt":
+	case "discovery":
 		return func(int) unit {
 			return func() error {
-				n := time.Now().Unix()
-				a := esJWT(M{"iss": "jwtc", "sub": "jwtc", "aud": *base + "/realms/bench", "iat": n, "exp": n + 50, "jti": fmt.Sprintf("%d-%d", time.Now().UnixNano(), seq.Add(1))})
-				_, e := post(c, tokURL("bench"), url.Values{"grant_type": {"client_credentials"}, "client_assertion_type": {jwtBearer}, "client_assertion": {a}})
+				q, _ := http.NewRequest("GET", *base+"/realms/bench/.well-known/openid-configuration", nil)
+				_, e := do(c, q, 200)
 				return e
 			}
+		}
+	case "token-private-key-jwt-es256", "token-private-key-jwt-rs256":
+		client, s := "jwt-es256", es256()
+		if name == "token-private-key-jwt-rs256" {
+			client = "jwt-rs256"
+			s = rs256(client)
+		}
+		return func(int) unit {
+			return func() error {
+				_, e := post(c, tokURL("bench"), url.Values{"grant_type": {"client_credentials"}, "client_assertion_type": {jwtBearer}, "client_assertion": {s.assertion(client)}})
+				return e
+			}
+		}
+	case "token-refresh-dpop":
+		s := es256()
+		bound := func(v url.Values) (string, error) {
+			q, _ := http.NewRequest("POST", tokURL("bench"), strings.NewReader(v.Encode()))
+			q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			q.Header.Set("DPoP", dpop(s, "POST", tokURL("bench")))
+			b, e := do(c, q, 200)
+			var m struct {
+				Refresh string `json:"refresh_token"`
+				Type    string `json:"token_type"`
+			}
+			if e == nil {
+				e = json.Unmarshal(b, &m)
+			}
+			if e == nil && m.Type != "DPoP" {
+				e = fmt.Errorf("not bound: %s", m.Type)
+			}
+			return m.Refresh, e
+		}
+		return func(w int) unit {
+			rt, err := bound(url.Values{"grant_type": {"password"}, "client_id": {"bound"}, "username": {sub(w % *users)}, "password": {pass}})
+			if err != nil {
+				die("a bound token: %v", err)
+			}
+			return func() error {
+				next, e := bound(url.Values{"grant_type": {"refresh_token"}, "client_id": {"bound"}, "refresh_token": {rt}})
+				if e == nil {
+					rt = next
+				}
+				return e
+			}
+		}
+	case "device-grant":
+		return func(w int) unit {
+			cookies := map[string]string{}
+			// The first one signs in.
+			if err := device(c, cookies, sub(w%*users)); err != nil {
+				die("a device's grant: %v", err)
+			}
+			return func() error { return device(c, cookies, sub(w%*users)) }
 		}
 	case "token-federated-jwt":
 		return func(int) unit {

@@ -79,16 +79,30 @@ func setup() {
 	fmt.Println("ready")
 }
 
-func clients() []M {
+// publicJWK is the public part of clientKey.
+func publicJWK() M {
 	k := clientKey()
 	coordinate := func(i *big.Int) string { b := make([]byte, 32); i.FillBytes(b); return b64(b) }
-	jwks, _ := json.Marshal(M{"keys": []M{{"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "k1", "x": coordinate(k.X), "y": coordinate(k.Y)}}})
+	return M{"kty": "EC", "crv": "P-256", "x": coordinate(k.X), "y": coordinate(k.Y)}
+}
+
+func clients() []M {
+	key := publicJWK()
+	key["use"], key["alg"], key["kid"] = "sig", "ES256", "k1"
+	jwks, _ := json.Marshal(M{"keys": []M{key}})
+	signs := func(alg, jwks string) M {
+		return M{"use.jwks.string": "true", "jwks.string": jwks, "token.endpoint.auth.signing.alg": alg}
+	}
 	return []M{
 		{"clientId": "svc", "secret": "svc-secret", "publicClient": false, "serviceAccountsEnabled": true, "standardFlowEnabled": false},
 		{"clientId": "app", "secret": "app-secret", "publicClient": false, "standardFlowEnabled": true, "directAccessGrantsEnabled": true, "redirectUris": []string{cb},
 			// introspection answers only a client that is in the token's audience
 			"protocolMappers": []M{{"name": "aud", "protocol": "openid-connect", "protocolMapper": "oidc-audience-mapper", "config": M{"included.client.audience": "app", "access.token.claim": "true", "introspection.token.claim": "true"}}}},
-		{"clientId": "jwtc", "publicClient": false, "serviceAccountsEnabled": true, "clientAuthenticatorType": "client-jwt", "attributes": M{"use.jwks.string": "true", "jwks.string": string(jwks), "token.endpoint.auth.signing.alg": "ES256"}},
+		{"clientId": "jwt-es256", "publicClient": false, "serviceAccountsEnabled": true, "clientAuthenticatorType": "client-jwt", "attributes": signs("ES256", string(jwks))},
+		// Its key comes with the scenario.
+		{"clientId": "jwt-rs256", "publicClient": false, "serviceAccountsEnabled": true, "clientAuthenticatorType": "client-jwt", "attributes": signs("RS256", `{"keys":[]}`)},
+		{"clientId": "bound", "publicClient": true, "directAccessGrantsEnabled": true, "attributes": M{"dpop.bound.access.tokens": "true"}},
+		{"clientId": "device", "publicClient": true, "redirectUris": []string{cb}, "attributes": M{"oauth2.device.authorization.grant.enabled": "true"}},
 		{"clientId": "fed", "publicClient": false, "serviceAccountsEnabled": true, "clientAuthenticatorType": "federated-jwt", "attributes": M{"jwt.credential.issuer": "k8s", "jwt.credential.sub": "system:serviceaccount:bench:sa"}},
 	}
 }

@@ -7,6 +7,11 @@ root=$here/../..
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/realmkeep/relying-parties
 . "$root/e2e/server.sh"
 . "$root/e2e/libraries.sh"
+# By itself: another lock file, and no part of the workspace's target folder.
+rust_client() {
+	CARGO_TARGET_DIR=$cache/target cargo run --quiet --locked --manifest-path "$here/rust/Cargo.toml"
+}
+
 server_build
 npm_libraries "$here" "$cache"
 python_libraries "$here" "$cache"
@@ -16,5 +21,6 @@ library node "$cache/openid_client.mjs"
 library node "$cache/oauth4webapi.mjs"
 library node "$cache/keycloak_js.mjs"
 library "$cache/venv/bin/python" "$here/authlib_client.py"
+library rust_client
 library "$here/mod_auth_openidc.sh"
 libraries_end

@@ -102,6 +102,10 @@ pub fn run(fast: bool, only: &[String]) -> Result<ExitCode> {
         ])?;
         counted(&mut shell::command("e2e/relying-parties/run.sh"))
     });
+    run.step("differential", true, || {
+        tools::debian(&[tools::NODE, tools::PYTHON, tools::MAVEN, tools::JAVA])?;
+        script("e2e/differential/run.sh", &mut left_out)
+    });
     run.step("browser", true, || {
         tools::debian(&[tools::CHROMIUM, tools::NODE, tools::NPM])?;
         counted(&mut shell::command("e2e/browser/run.sh"))
@@ -351,7 +355,12 @@ fn cluster_tests(script: &str, programs: &str, left_out: &mut Vec<String>) -> Re
         bail!("missing: go, which builds the test cluster: install Go 1.26 (https://go.dev/dl)");
     }
     shell::run(cluster::script("build.sh").arg(programs).env("PATH", &path))?;
-    let (status, lines) = shell::tee(shell::command(script).env("PATH", &path))?;
+    self::script(script, left_out)
+}
+
+/// A script of e2e that says what it leaves out, and ends with a line `N passed, M failed`.
+fn script(script: &str, left_out: &mut Vec<String>) -> Result<Count> {
+    let (status, lines) = shell::tee(shell::command(script).env("PATH", tools::path()?))?;
     left_out.extend(
         lines
             .iter()

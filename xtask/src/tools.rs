@@ -41,6 +41,10 @@ pub const MAVEN: Package = Package {
     program: "mvn",
     package: "maven",
 };
+pub const JAVA: Package = Package {
+    program: "java",
+    package: "default-jre-headless",
+};
 pub const UNZIP: Package = Package {
     program: "unzip",
     package: "unzip",

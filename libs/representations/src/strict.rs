@@ -1,7 +1,7 @@
 //! Two ways to read a representation: refuse unknown fields (apply), or report them (import).
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Why a document is not the representation it should be.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -28,6 +28,13 @@ pub fn refuse_unknown<T: DeserializeOwned>(value: &Value) -> Result<T, ReadError
 /// # Errors
 /// Names the JSON path of the first field of a wrong type.
 pub fn collect_unknown<T: DeserializeOwned>(value: &Value) -> Result<(T, Vec<String>), ReadError> {
+    // serde reads a list as the fields of a structure in their order: `[]` would be an empty one.
+    if value.is_array() && T::deserialize(Value::Object(Map::new())).is_ok() {
+        return Err(ReadError::Invalid {
+            path: ".".to_owned(),
+            reason: "invalid type: a list, expected an object".to_owned(),
+        });
+    }
     let mut unknown = Vec::new();
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(value, &mut track);
@@ -66,6 +73,13 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.starts_with("redirectUris[1]"), "{error}");
+    }
+
+    #[test]
+    fn a_list_is_no_representation() {
+        let list = serde_json::json!([]);
+        assert!(refuse_unknown::<ClientRepresentation>(&list).is_err());
+        assert!(refuse_unknown::<Vec<ClientRepresentation>>(&list).is_ok());
     }
 
     #[test]

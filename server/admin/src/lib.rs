@@ -60,8 +60,9 @@ use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::response::Response;
 use axum::routing::any;
-use http::Uri;
+use http::{HeaderValue, Uri, header};
 use realmkeep_authn::Services;
 use tower::ServiceExt;
 
@@ -76,7 +77,7 @@ pub fn router() -> Router<Arc<Services>> {
             trim_slash(request.uri_mut());
             request.extensions_mut().insert(audit::Sent::default());
             match routes.oneshot(request).await {
-                Ok(response) => response,
+                Ok(response) => asked_again(response),
                 Err(never) => match never {},
             }
         }
@@ -85,6 +86,15 @@ pub fn router() -> Router<Arc<Services>> {
         .route("/admin", any(handler.clone()))
         .route("/admin/", any(handler.clone()))
         .route("/admin/{*below_admin}", any(handler))
+}
+
+/// Whoever keeps an answer asks anew before it is used.
+fn asked_again(mut response: Response) -> Response {
+    response
+        .headers_mut()
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-cache"));
+    response
 }
 
 fn admin_routes() -> Router<Arc<Services>> {

@@ -121,7 +121,8 @@ pub(super) fn read(
             "An ID token is issued for the scope openid only",
         ));
     }
-    if response_type.is_front_channel() && openid && form.value("nonce").is_none() {
+    // OpenID Connect Core sections 3.2.2.1 and 3.3.2.11: where the ID token comes by the browser.
+    if response_type.id_token && form.value("nonce").is_none() {
         return Err(Refused::missing("nonce"));
     }
     let prompt = Prompt::parse(form.value("prompt").unwrap_or_default());

@@ -140,12 +140,20 @@ pub(super) fn apply(
     client.name = read.text("client_name")?;
     client.base_url = read.text("client_uri")?;
     let redirect_uris = read.list("redirect_uris")?.unwrap_or_default();
-    for uri in &redirect_uris {
-        if uri.starts_with('/') || RedirectPattern::parse(uri, None).is_err() || uri.ends_with('*')
-        {
-            let text = format!("redirect_uris: {uri:.200} cannot be registered");
-            return Err(problem("invalid_redirect_uri", text));
-        }
+    check_addresses("redirect_uris", "invalid_redirect_uri", &redirect_uris)?;
+    let after_logout = read.list("post_logout_redirect_uris")?.unwrap_or_default();
+    check_addresses(
+        "post_logout_redirect_uris",
+        "invalid_client_metadata",
+        &after_logout,
+    )?;
+    if let Some(mode) = read.text("backchannel_token_delivery_mode")?
+        && !matches!(mode.as_str(), "poll" | "ping")
+    {
+        return Err(problem(
+            "invalid_client_metadata",
+            format!("backchannel_token_delivery_mode: {mode:.50} is not supported"),
+        ));
     }
     let responses = read.list("response_types")?;
     let grants = read.list("grant_types")?;
@@ -189,6 +197,22 @@ pub(super) fn apply(
     subject_type(&read, client)
 }
 
+/// Addresses that browsers are sent to: absolute ones without a wildcard.
+fn check_addresses(
+    member: &str,
+    error: &'static str,
+    addresses: &[String],
+) -> Result<(), OAuthError> {
+    for uri in addresses {
+        if uri.starts_with('/') || RedirectPattern::parse(uri, None).is_err() || uri.ends_with('*')
+        {
+            let text = format!("{member}: {uri:.200} cannot be registered");
+            return Err(problem(error, text));
+        }
+    }
+    Ok(())
+}
+
 /// The client's settings as metadata.
 pub(super) fn of(client: &ClientRepresentation) -> Map<String, Value> {
     let mut metadata = Map::new();
@@ -222,7 +246,7 @@ pub(super) fn of(client: &ClientRepresentation) -> Map<String, Value> {
         put(name, json!(attribute(key)));
     }
     for (name, key) in SWITCHES {
-        put(name, json!(attribute(key).map(|on| on == "true")));
+        put(name, json!(attribute(key).is_some_and(|on| on == "true")));
     }
     for (name, key) in LISTS {
         let list = attribute(key).map(|text| text.split("##").collect::<Vec<_>>());

@@ -12,7 +12,7 @@ use crate::bearer::{self, Bearer, BearerError};
 use crate::binding::Binding;
 use crate::error::{OAuthError, chain};
 use crate::issue::{self, Extras, Grant, GrantKind, Place, Prepared, TokenResponse, client_id};
-use crate::scopes::Scopes;
+use crate::scopes::{OPENID, Scopes};
 
 pub(super) const NAME: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 /// Client attributes: whether the client may exchange tokens, and get refresh tokens by it.
@@ -66,7 +66,13 @@ pub(super) async fn exchange(
     event.user_id.clone_from(&subject_token.subject.user.id);
     let session = subject_token.session.as_ref();
     event.session_id = session.map(|session| session.id.clone());
-    let scopes = Scopes::resolve(&context.realm, representation, request.form.value("scope"))?;
+    // Who does not ask for scopes keeps `openid`, and with it the way to userinfo.
+    let openid = subject_token
+        .token
+        .str("scope")
+        .is_some_and(|scope| scope.split(' ').any(|name| name == OPENID));
+    let asked_for = request.form.value("scope").or(openid.then_some(OPENID));
+    let scopes = Scopes::resolve(&context.realm, representation, asked_for)?;
     if offline::is_requested(&scopes) {
         return Err(OAuthError::invalid_request(
             "Scope offline_access not allowed for token exchange",

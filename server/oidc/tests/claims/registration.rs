@@ -478,6 +478,14 @@ async fn bad_metadata_is_refused() {
             "invalid_client_metadata",
         ),
         (
+            with("post_logout_redirect_uris", json!(["javascript:alert(1)"])),
+            "invalid_client_metadata",
+        ),
+        (
+            with("backchannel_token_delivery_mode", json!("push")),
+            "invalid_client_metadata",
+        ),
+        (
             with("redirect_uris", json!(vec!["https://a.test/"; 101])),
             "invalid_client_metadata",
         ),
