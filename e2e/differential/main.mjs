@@ -1,7 +1,8 @@
 // The corpus on our server and on a Keycloak:
 //   BASE_URL=... ADMIN=... ADMIN_PASSWORD=... PEER_URL=... PEER_ADMIN=... PEER_PASSWORD=... node main.mjs [only...]
 // Fails on a difference that tolerated.json does not list, and on an entry of it that no case shows
-// any more. With --propose it prints what is not listed in that file's form; reasons are for people.
+// any more. With --propose it prints what is not listed in that file's form: reasons are for people.
+// With --prune it takes out of the file what is no longer so.
 import fs from 'node:fs';
 import { observe, differences } from './observe.mjs';
 import { Subject } from './subject.mjs';
@@ -60,7 +61,8 @@ for (const single of corpus) {
 }
 await Promise.all(servers.map((subject) => subject.tearDown()));
 
-const entries = JSON.parse(fs.readFileSync(new URL('tolerated.json', here), 'utf8'));
+const listed = new URL('tolerated.json', here);
+const entries = JSON.parse(fs.readFileSync(listed, 'utf8'));
 const documented = fs.readFileSync(process.env.DIFFERENCES ?? new URL('../../docs/differences.md', here), 'utf8');
 const verdict = compare(found, entries, documented, { whole: only.length === 0 });
 
@@ -71,6 +73,10 @@ for (const name of names) {
   else console.log(`FAIL: ${name}\n${problems.map((problem) => `    ${problem}`).join('\n')}`);
 }
 for (const complaint of verdict.complaints) console.log(`FAIL: tolerated.json: ${complaint}`);
+if (process.argv.includes('--prune')) {
+  if (only.length > 0) throw new Error('--prune is for the whole corpus');
+  fs.writeFileSync(listed, `${JSON.stringify(verdict.current, null, 2)}\n`);
+}
 if (propose) console.log(JSON.stringify(verdict.proposal, null, 2));
 console.log(`${names.length} requests on both servers; ${entries.length} tolerated differences, ${verdict.tolerated} times`);
 const failed = names.length - passed + verdict.complaints.length;

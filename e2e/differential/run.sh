@@ -3,7 +3,7 @@
 # (needs mvn and java; what was fetched stays in ~/.cache/realmkeep). Ends with
 # 'N passed, M failed'; with a line 'left out: ...' before it where Keycloak cannot be fetched.
 #
-#   e2e/differential/run.sh [--propose] [PREFIX...]   only cases whose names begin so
+#   e2e/differential/run.sh [--propose] [--prune] [PREFIX...]   only cases whose names begin so
 #   PEER_URL=http://127.0.0.1:18080 e2e/differential/run.sh   beside a Keycloak that runs already (admin/admin)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

@@ -47,7 +47,10 @@ export function compare(found, entries, documented, { whole }) {
       for (const { name, shown } of cases) if (!shown) complaints.push(`${label}: no longer so in ${name}`);
     }
   }
-  return { unlisted, tolerated, complaints, proposal: proposal(unlisted) };
+  const current = entries
+    .map((entry, at) => ({ ...entry, cases: compiled[at].cases.filter((single) => single.shown).map((single) => single.name) }))
+    .filter((entry) => entry.cases.length > 0);
+  return { unlisted, tolerated, complaints, current, proposal: proposal(unlisted) };
 }
 
 /** What is not listed, as entries without reasons: one for each path and pair of values. */

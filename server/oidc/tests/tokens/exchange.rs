@@ -134,13 +134,15 @@ async fn other_kinds_can_be_asked_for() {
     assert_eq!(answer.granted()["token_type"], "N_A");
     assert_eq!(answer.body["issued_token_type"], ID);
     assert_eq!(claims(answer.text("access_token"))["typ"], "ID");
-    exchange(&server, &token, &[("requested_token_type", ID)])
-        .await
-        .refused(
-            400,
-            "invalid_request",
-            "Scope openid is needed for an ID token",
-        );
+    // Who asks for no scope keeps `openid`.
+    let kept = exchange(&server, &token, &[("requested_token_type", ID)]).await;
+    assert_eq!(kept.granted()["issued_token_type"], ID);
+    let without = [("requested_token_type", ID), ("scope", "profile")];
+    exchange(&server, &token, &without).await.refused(
+        400,
+        "invalid_request",
+        "Scope openid is needed for an ID token",
+    );
     let wanted = [("requested_token_type", REFRESH)];
     exchange(&server, &token, &wanted).await.refused(
         400,
