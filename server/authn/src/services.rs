@@ -54,7 +54,6 @@ impl Services {
             base_url: self.base_url.clone(),
             remote_keys: self.remote_keys.clone(),
             pages: self.pages.clone(),
-            features: self.features,
             bootstrap_trust: self.bootstrap_trust.clone(),
             cookies: self.cookies.clone(),
             accounts: self.accounts.clone(),
