@@ -120,8 +120,8 @@ export function forms(html) {
 export function page(html) {
   const names = new Set(forms(html).flatMap((form) => form.fields.map(([name]) => name)));
   if (names.has('password-new')) return 'new password';
-  if (names.has('firstName') && names.has('username') === false && names.has('email')) return 'profile';
   if (names.has('password-confirm')) return 'registration';
+  if (names.has('firstName') && names.has('email')) return 'profile';
   if (names.has('password')) return 'login';
   if (names.has('accept')) return 'consent';
   if (names.has('device_user_code')) return 'device';
