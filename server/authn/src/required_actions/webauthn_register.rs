@@ -79,6 +79,10 @@ impl RequiredAction for WebauthnRegister {
         self.about
     }
 
+    fn credential<'b>(&self, _: &'b Facts<'_>) -> Option<&'b str> {
+        Some(self.kind.credential_type())
+    }
+
     fn prepare<'a>(&'a self, login: &'a mut Login<'_>) -> ActionAnswer<'a> {
         Box::pin(async move {
             let wanted = requested(&login.facts);
