@@ -17,6 +17,7 @@ const user = (world, name, username, more = {}) => world.admin.post(`/realms/${n
   username, enabled: true, email: `${username}@example.test`, emailVerified: true, firstName: 'A', lastName: 'L', ...more,
   credentials: [{ type: 'password', value: world.password, temporary: false }],
 });
+const lang = (w) => w.page.$eval('html', (html) => html.lang);
 const submit = (w) => w.text('#kc-login');
 
 export const walks = {
@@ -46,5 +47,56 @@ export const walks = {
     await world.admin.put(`/realms/${name}`, { loginTheme: '' });
     await w.open(auth(world, name));
     assert.notEqual(await accent(), 'rgb(107, 47, 160)');
+  },
+
+  // spec: L10N-02, L10N-03, L10N-04, L10N-07, L10N-08, L10N-09, L10N-10, L10N-11, L10N-12, L10N-14, L10N-15
+  'whose language it is': async (w, world) => {
+    const name = await realm(world, languages);
+    const id = await user(world, name, world.unique, { attributes: { locale: ['fr'] } });
+    const own = async () => (await world.admin.get(`/realms/${name}/users/${id}`)).attributes.locale;
+    // What the realm falls back to, what the browser wants, what the application wants.
+    await w.page.setExtraHTTPHeaders({ 'accept-language': 'tlh' });
+    await w.open(auth(world, name));
+    assert.equal(await lang(w), 'es');
+    await w.page.setExtraHTTPHeaders({ 'accept-language': 'de-AT, en;q=0.5' });
+    await w.open(auth(world, name));
+    assert.equal(await lang(w), 'de');
+    await w.open(auth(world, name, { ui_locales: 'tlh ar' }));
+    assert.equal(await lang(w), 'ar');
+    // A text of the realm's own.
+    await world.admin.post(`/realms/${name}/localization/ar`, { doLogIn: 'لندخل' });
+    await w.open(auth(world, name, { ui_locales: 'tlh ar' }));
+    assert.equal(await submit(w), 'لندخل');
+    // The user's own, once it is known who that is.
+    const signIn = async () => {
+      await w.fill('#username', world.unique);
+      await w.fill('#password', world.password);
+      await w.press('#kc-login');
+    };
+    await signIn();
+    assert.deepEqual(await own(), ['fr']);
+    await w.open(auth(world, name, { kc_action: 'UPDATE_PASSWORD' }));
+    if (await w.has('#password')) {
+      await w.fill('#password', world.password);
+      await w.press('#kc-login');
+    }
+    assert.equal(await lang(w), 'fr');
+    // Chosen on the page: it goes before all, stays in the browser, and becomes the user's.
+    const choice = await w.page.$eval('#kc-locale a[hreflang=en]', (link) => link.href);
+    await w.open(choice);
+    assert.equal(await lang(w), 'en');
+    await w.press('[name=cancel-aia]');
+    await w.open(`${world.base}/realms/${name}/protocol/openid-connect/logout`);
+    await w.press('#kc-logout');
+    await w.open(auth(world, name));
+    assert.equal(await lang(w), 'en');
+    await w.open(await w.page.$eval('#kc-locale a[hreflang=ar]', (link) => link.href));
+    await signIn();
+    assert.deepEqual(await own(), ['ar']);
+    // Where the realm has one language, nothing is offered.
+    await world.admin.put(`/realms/${name}`, { internationalizationEnabled: false });
+    await w.open(auth(world, name, { ui_locales: 'ar', prompt: 'login' }));
+    assert.equal(await lang(w), 'en');
+    assert.ok(!await w.has('#kc-locale'));
   },
 };

@@ -15,10 +15,11 @@ use crate::caller::{Body, Caller, MANAGE_ACCOUNT, VIEW_PROFILE};
 use crate::error::{AccountError, AccountResult};
 
 fn profile(realm: &Realm) -> AccountResult<UserProfile> {
-    UserProfile::of_component(realm.user_profile.as_deref()).map_err(|errors| {
+    let profile = UserProfile::of_component(realm.user_profile.as_deref()).map_err(|errors| {
         let all: Vec<String> = errors.into_iter().map(|e| e.0).collect();
         AccountError::internal(format!("the stored user profile: {}", all.join("; ")))
-    })
+    })?;
+    Ok(profile.with_locale(&realm.settings))
 }
 
 fn context(realm: &Realm) -> ProfileContext<'static> {

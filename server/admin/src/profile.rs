@@ -31,10 +31,11 @@ pub async fn of(store: &Store, realm: &Realm) -> ApiResult<UserProfile> {
         .as_ref()
         .and_then(|c| c.config.as_ref()?.get(CONFIG)?.first())
         .map(String::as_str);
-    UserProfile::of_component(text).map_err(|errors| {
+    let profile = UserProfile::of_component(text).map_err(|errors| {
         let all: Vec<String> = errors.into_iter().map(|e| e.0).collect();
         ApiError::internal(format!("the stored user profile: {}", all.join("; ")))
-    })
+    })?;
+    Ok(profile.with_locale(&realm.settings))
 }
 
 /// Where administrators read and write attributes.

@@ -132,6 +132,23 @@ impl ResponseType {
         (kind.code || kind.token || kind.id_token).then_some(kind)
     }
 
+    /// As metadata lists it.
+    pub fn name(self) -> String {
+        let parts = [
+            (self.code, "code"),
+            (self.id_token, "id_token"),
+            (self.token, "token"),
+        ];
+        let named: Vec<&str> = parts
+            .into_iter()
+            .filter_map(|(is, name)| is.then_some(name))
+            .collect();
+        match named.is_empty() {
+            true => "none".to_owned(),
+            false => named.join(" "),
+        }
+    }
+
     /// Whether tokens pass through the browser: the implicit and hybrid flows.
     pub fn is_front_channel(self) -> bool {
         self.token || self.id_token
@@ -190,6 +207,18 @@ impl ResponseMode {
             Some("form_post.jwt") => Self::FormPostJwt,
             Some(_) => return None,
         })
+    }
+
+    /// As metadata lists it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Fragment => "fragment",
+            Self::FormPost => "form_post",
+            Self::QueryJwt => "query.jwt",
+            Self::FragmentJwt => "fragment.jwt",
+            Self::FormPostJwt => "form_post.jwt",
+        }
     }
 
     /// Whether the answer is one signed token (JARM).

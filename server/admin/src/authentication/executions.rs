@@ -93,6 +93,21 @@ fn choices(execution: &Execution, provider: Option<&Provider>) -> Vec<String> {
     )
 }
 
+/// What its requirement may be set to: forms that consoles offer as REQUIRED only are alternatives in
+/// flows that people have.
+fn accepted(execution: &Execution, provider: Option<&Provider>) -> Vec<String> {
+    let mut accepted = choices(execution, provider);
+    let id = execution.authenticator.as_deref();
+    if id.is_some_and(|id| !id.starts_with("conditional-")) {
+        for name in ["ALTERNATIVE", "DISABLED"] {
+            if !accepted.iter().any(|known| known == name) {
+                accepted.push(name.to_owned());
+            }
+        }
+    }
+    accepted
+}
+
 /// Changes the requirement and priority of an execution, or the name of a flow inside the flow.
 pub async fn update(
     cx: Cx,
@@ -121,10 +136,11 @@ pub async fn update(
                         .map(providers::find)
                         .transpose()?
                         .flatten();
-                    if !choices(execution, provider).contains(requirement) {
+                    let accepted = accepted(execution, provider);
+                    if !accepted.contains(requirement) {
                         return Err(ApiError::bad_request(format!(
                             "requirement: one of {} was expected",
-                            choices(execution, provider).join(", ")
+                            accepted.join(", ")
                         )));
                     }
                     execution.requirement = Some(requirement.clone());

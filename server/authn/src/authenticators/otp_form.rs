@@ -65,8 +65,10 @@ impl Authenticator for OtpForm {
                 Shown::default().with("selectedCredentialId", id)
             });
             let Some(code) = form.value("otp") else {
-                // Only another app was chosen, or nothing was typed.
-                return Ok(Outcome::Again(shown));
+                return Ok(Outcome::Again(Shown {
+                    error: Some("missingTotpMessage".to_owned()),
+                    ..shown
+                }));
             };
             match otp::verify(&login.facts, selected, code).await {
                 Ok(()) => Ok(Outcome::Success),

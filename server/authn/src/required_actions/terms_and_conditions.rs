@@ -1,3 +1,5 @@
+use realmkeep_events::EventType;
+
 use crate::flow::{
     About, ActionAnswer, ActionOutcome, Facts, Login, Page, Progress, RequiredAction, Shown,
     Submitted,
@@ -7,13 +9,14 @@ use crate::flow::{
 #[derive(Debug)]
 pub struct TermsAndConditions;
 
+const ID: &str = "TERMS_AND_CONDITIONS";
 /// The user's attribute with the time of acceptance, in seconds since 1970.
 const ACCEPTED: &str = "terms_and_conditions";
 
 impl RequiredAction for TermsAndConditions {
     fn about(&self) -> About {
         About {
-            id: "TERMS_AND_CONDITIONS",
+            id: ID,
             name: "Terms and Conditions",
             help: "The user accepts the terms and conditions",
             properties: &[],
@@ -42,6 +45,10 @@ impl RequiredAction for TermsAndConditions {
                 let attributes = user.attributes.get_or_insert_default();
                 attributes.insert(ACCEPTED.to_owned(), vec![now]);
             });
+            login.notice(
+                EventType::CustomRequiredAction,
+                vec![("custom_required_action", ID.to_owned())],
+            );
             Ok(ActionOutcome::Done)
         })
     }

@@ -1,10 +1,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use realmkeep_representations::{UPAttribute, UPConfig};
+use realmkeep_representations::{
+    RealmRepresentation, UPAttribute, UPAttributePermissions, UPConfig,
+};
 use serde_json::Value;
 
 use super::validators::Validator;
 use super::{EMAIL, ProfileContext, ProfilePlace, USERNAME, UserProfile};
+
+/// The user's language.
+const LOCALE: &str = "locale";
 
 /// Most attributes of a profile, and most groups.
 const MAX_ATTRIBUTES: usize = 500;
@@ -42,6 +47,8 @@ pub(super) struct Attribute {
     pub(super) config: UPAttribute,
     /// Each with the name it stands under.
     pub(super) validators: Vec<(String, Validator)>,
+    /// It is no field of the pages of a login.
+    pub(super) off_pages: bool,
 }
 
 impl UserProfile {
@@ -123,6 +130,7 @@ impl UserProfile {
                 multivalued: attribute.multivalued == Some(true),
                 config: attribute.clone(),
                 validators,
+                off_pages: false,
             });
         }
         for name in [USERNAME, EMAIL] {
@@ -138,6 +146,36 @@ impl UserProfile {
     }
 }
 
+impl UserProfile {
+    /// With the user's language, where the realm has several and the profile does not define it
+    /// itself: accounts and administrators see and set it, pages of a login have their own choice.
+    #[must_use]
+    pub fn with_locale(mut self, realm: &RealmRepresentation) -> Self {
+        let international = realm.internationalization_enabled == Some(true);
+        if international && self.attribute(LOCALE).is_none() {
+            let both = || Some(vec!["admin".to_owned(), "user".to_owned()]);
+            let config = UPAttribute {
+                name: Some(LOCALE.to_owned()),
+                display_name: Some(format!("${{{LOCALE}}}")),
+                permissions: Some(UPAttributePermissions {
+                    view: both(),
+                    edit: both(),
+                }),
+                ..UPAttribute::default()
+            };
+            let locale = Attribute {
+                name: LOCALE.to_owned(),
+                multivalued: false,
+                config,
+                validators: Vec::new(),
+                off_pages: true,
+            };
+            self.attributes.insert(0, locale);
+        }
+        self
+    }
+}
+
 impl Attribute {
     /// Whether the attribute exists at all here: always, or when one of its scopes is asked for.
     pub(super) fn is_enabled(&self, context: &ProfileContext<'_>) -> bool {
@@ -145,6 +183,9 @@ impl Attribute {
         let scopes = selector
             .and_then(|s| s.scopes.as_deref())
             .unwrap_or_default();
+        if self.off_pages && context.place.has_scopes() {
+            return false;
+        }
         scopes.is_empty() || !context.place.has_scopes() || asked(scopes, context)
     }
 

@@ -26,6 +26,9 @@ use super::request::Refused;
 use super::response::{self, Destination};
 use super::{attribute, consent, device_verification, refuse};
 
+/// What events call the protocol of a login.
+pub(crate) const AUTH_METHOD: &str = "openid-connect";
+
 /// How the person was recognised.
 pub(crate) enum LoggedIn {
     /// By a session from before.
@@ -190,6 +193,18 @@ fn touched(context: &Context, session: &UserSession) -> Step {
     Store::touch_session(&realm.id, &session.id, context.now, expires)
 }
 
+/// What a login's event says of the user's consent.
+fn consent_of(client: &Client, events: &[Event]) -> &'static str {
+    let asked = [EventType::GrantConsent, EventType::UpdateConsent];
+    if client.representation.consent_required != Some(true) {
+        "no_consent_required"
+    } else if events.iter().any(|event| asked.contains(&event.kind)) {
+        "consent_granted"
+    } else {
+        "persistent_consent"
+    }
+}
+
 /// Issues code and tokens and sends them.
 pub(super) async fn hand_out(
     context: &Context,
@@ -289,6 +304,12 @@ pub(super) async fn hand_out(
         .client(&request.client_id)
         .user(&user_session.user_id)
         .session(&user_session.id)
+        .detail("auth_method", AUTH_METHOD)
+        .detail("auth_type", kind.name())
+        .detail("response_type", kind.name())
+        .detail("response_mode", request.response_mode.name())
+        .detail("code_id", user_session.id.as_str())
+        .detail("consent", consent_of(client, &events))
         .detail("redirect_uri", request.redirect_uri.as_str())
         .detail(
             "username",

@@ -12,7 +12,7 @@ mod redirect;
 mod request;
 mod response;
 
-pub(crate) use finish::{LoggedIn, complete};
+pub(crate) use finish::{AUTH_METHOD, LoggedIn, complete};
 pub(crate) use login::{FoundSession, alive_session};
 pub(crate) use redirect::{redirect_entry_root, requested_client, still_allowed};
 pub(crate) use request::Refused;

@@ -7,4 +7,4 @@ mod page;
 pub(crate) use cookies::{Cookies, clear_cookie, set_cookie, set_script_cookie};
 pub use look::Languages;
 pub(crate) use look::remember_locale;
-pub(crate) use page::{PageError, csp_hash, page, protect, realm_name, resources};
+pub(crate) use page::{PageError, application, csp_hash, page, protect, realm_name, resources};

@@ -10,9 +10,9 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use realmkeep_authn::Services;
 use realmkeep_keys::KeysError;
-use realmkeep_pages::{Html, Message, PagesError};
-use realmkeep_store::StoreError;
+use realmkeep_pages::{BackLink, Html, Message, PagesError};
 use realmkeep_store::users::{EMAIL_TAKEN, USERNAME_TAKEN};
+use realmkeep_store::{Client, StoreError};
 
 use crate::context::Context;
 use crate::error::chain;
@@ -72,9 +72,16 @@ impl PageError {
     }
 
     pub(crate) fn into_response(self, context: &Context) -> Response {
+        self.into_response_for(context, None)
+    }
+
+    /// In the client's theme, with a way back to it.
+    pub(crate) fn into_response_for(self, context: &Context, client: Option<&Client>) -> Response {
         let mut message = Message::new(self.message);
         message.args.extend(self.argument);
-        let frame = context.frame(context.look(None, None), "");
+        let look = context.look(client.map(|client| &client.representation), None);
+        let mut frame = context.frame(look, "");
+        frame.links.application = client.and_then(application);
         let error = realmkeep_pages::page::Error { message };
         match context.services.pages.render(&frame, error) {
             Ok(made) => page(context, self.status, made),
@@ -117,6 +124,24 @@ impl From<PagesError> for PageError {
     fn from(error: PagesError) -> Self {
         Self::internal(&error)
     }
+}
+
+/// The application's own page, where it has one on the web.
+pub(crate) fn application(client: &Client) -> Option<BackLink> {
+    let client = &client.representation;
+    let base = client.base_url.as_deref()?;
+    let root = client.root_url.as_deref().unwrap_or_default();
+    let href = if base.starts_with('/') {
+        format!("{root}{base}")
+    } else {
+        base.to_owned()
+    };
+    let parsed = url::Url::parse(&href).ok()?;
+    let name = client.name.clone().filter(|name| !name.is_empty());
+    matches!(parsed.scheme(), "http" | "https").then(|| BackLink {
+        href,
+        name: name.or(client.client_id.clone()).unwrap_or_default(),
+    })
 }
 
 /// What the realm is called on pages.

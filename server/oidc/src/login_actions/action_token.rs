@@ -16,12 +16,12 @@ use realmkeep_representations::UserRepresentation;
 use realmkeep_store::{Batch, Client, StoreError, Touch};
 
 use crate::authorize::{requested_client, still_allowed};
-use crate::browser::{PageError, page as respond};
+use crate::browser::{PageError, application, page as respond};
 use crate::context::Context;
 use crate::form::Form;
 
 use super::address::browsers;
-use super::{finish, run, show};
+use super::{finish, run};
 
 /// Note of a login that only does required actions: nobody is signed in at its end.
 pub(super) const ACTIONS_ONLY: &str = "actions-only";
@@ -36,7 +36,7 @@ pub(super) async fn open(
     headers: HeaderMap,
 ) -> Response {
     let answer = follow(&context, query.as_deref(), &headers).await;
-    finish(&context, answer)
+    finish(&context, None, answer).await
 }
 
 async fn follow(
@@ -95,6 +95,7 @@ async fn verify_email(
     without(&mut user, "VERIFY_EMAIL");
     let event = context
         .event(EventType::VerifyEmail)
+        .client(token.client_id.as_deref().unwrap_or(DEFAULT_CLIENT))
         .user(&token.user_id)
         .detail("email", token.email.as_str());
     change(context, token, &user, event).await?;
@@ -115,6 +116,7 @@ async fn update_email(
     without(&mut user, "UPDATE_EMAIL");
     let event = context
         .event(EventType::UpdateEmail)
+        .client(token.client_id.as_deref().unwrap_or(DEFAULT_CLIENT))
         .user(&token.user_id)
         .detail("previous_email", previous)
         .detail("updated_email", token.email.as_str());
@@ -219,7 +221,7 @@ async fn done(
             href,
             name: client.representation.client_id.clone().unwrap_or_default(),
         })
-        .or_else(|| show::application(&client));
+        .or_else(|| application(&client));
     let made = context
         .services
         .pages

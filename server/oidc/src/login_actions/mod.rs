@@ -26,6 +26,7 @@ use realmkeep_store::Client;
 use crate::authorize::{requested_client, still_allowed};
 use crate::browser::PageError;
 use crate::context::Context;
+use crate::form::Form;
 
 use self::address::Opened;
 
@@ -49,7 +50,7 @@ async fn show(context: Context, RawQuery(query): RawQuery, headers: HeaderMap) -
         let client = client_of(&context, &opened.state).await?;
         run::go_on(&context, &client, opened, &headers, None).await
     };
-    finish(&context, answer.await)
+    finish(&context, query.as_deref(), answer.await).await
 }
 
 /// Somebody sends the form.
@@ -67,7 +68,7 @@ async fn submit(
         })?;
         run::go_on(&context, &client, opened, &headers, Some(&form)).await
     };
-    finish(&context, answer.await)
+    finish(&context, query.as_deref(), answer.await).await
 }
 
 /// The client as it is now. What only does required actions hands nothing out, so it needs no
@@ -93,7 +94,7 @@ async fn register(context: Context, RawQuery(query): RawQuery, headers: HeaderMa
     if context.realm.settings.registration_allowed != Some(true) {
         let error =
             PageError::bad_request("registrationNotAllowedMessage", "registration_disabled");
-        return finish(&context, Err(error));
+        return finish(&context, query.as_deref(), Err(error)).await;
     }
     begin(&context, query.as_deref(), &headers, Binding::Registration).await
 }
@@ -101,7 +102,7 @@ async fn register(context: Context, RawQuery(query): RawQuery, headers: HeaderMa
 async fn reset(context: Context, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     if context.realm.settings.reset_password_allowed != Some(true) {
         let error = PageError::bad_request("resetCredentialNotAllowedMessage", "not_allowed");
-        return finish(&context, Err(error));
+        return finish(&context, query.as_deref(), Err(error)).await;
     }
     begin(
         &context,
@@ -135,14 +136,31 @@ async fn begin(
         };
         start(context, &client, request, headers, how).await
     };
-    finish(context, answer.await)
+    finish(context, query, answer.await).await
 }
 
-fn finish(context: &Context, answer: Result<Response, PageError>) -> Response {
-    answer.unwrap_or_else(|error| {
-        if let Some(code) = error.event {
-            context.emit(&context.event(EventType::Login).failed(code));
+/// `query` is of a form's address: an error leads back to the application that it names.
+async fn finish(
+    context: &Context,
+    query: Option<&str>,
+    answer: Result<Response, PageError>,
+) -> Response {
+    let error = match answer {
+        Ok(response) => return response,
+        Err(error) => error,
+    };
+    let query = query.and_then(|query| Form::parse(query.as_bytes()).ok());
+    let client_id = query.as_ref().and_then(|query| query.value("client_id"));
+    let client = match client_id {
+        Some(_) => requested_client(context, client_id).await.ok(),
+        None => None,
+    };
+    if let Some(code) = error.event {
+        let mut event = context.event(EventType::Login);
+        if let Some(client_id) = client_id.filter(|_| client.is_some()) {
+            event = event.client(client_id);
         }
-        error.into_response(context)
-    })
+        context.emit(&event.failed(code));
+    }
+    error.into_response_for(context, client.as_deref())
 }

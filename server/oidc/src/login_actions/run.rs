@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use realmkeep_authn::authorization_request::AuthorizationRequest;
 use realmkeep_authn::flow::{
     Answered, Binding, Browser, Facts, Flow, KnownSession, Login, Progress, Shown, Stage,
-    Submitted, registry,
+    Submitted, level, registry,
 };
 use realmkeep_authn::login_state::{FormKeys, IDENTITY_COOKIE, LoginState, use_form, use_login};
 use realmkeep_authn::required_actions::update_user_locale;
@@ -16,7 +16,7 @@ use realmkeep_events::{Event, EventType};
 use realmkeep_store::{Client, Store, StoreError};
 
 use crate::authorize::{
-    Destination, FoundSession, LoggedIn, Refused, alive_session, complete, refuse,
+    AUTH_METHOD, Destination, FoundSession, LoggedIn, Refused, alive_session, complete, refuse,
 };
 use crate::browser::{PageError, clear_cookie};
 use crate::context::Context;
@@ -54,6 +54,9 @@ pub(crate) async fn start(
     }
     request.action_status = None;
     request.acr = None;
+    if wants_the_unknown(context, client, &request) {
+        return Err(PageError::bad_request("acrNotFulfilled", "invalid_request"));
+    }
     let flow = flow_of(context, client, how.binding)?;
     let mut progress = Progress::new(random::token(16), &flow.version);
     progress.started = context.now;
@@ -182,6 +185,17 @@ pub(super) async fn go_on(
         Err(failure) => Err(failure),
     };
     let stage = part.decided(&mut login, stage).await?;
+    if form.is_some()
+        && let Stage::Ask {
+            execution,
+            shown,
+            action,
+            ..
+        } = &stage.stage
+        && let Some((kind, code)) = mistake(action.map(|_| execution.as_str()), part.binding, shown)
+    {
+        part.emit_mistake(&login, kind, code);
+    }
     part.conclude(login, stage).await
 }
 
@@ -497,6 +511,25 @@ impl Part<'_> {
             .collect()
     }
 
+    /// An event of this login that tells of no success.
+    fn event(&self, login: &Login<'_>, kind: EventType) -> Event {
+        let request = login.facts.request;
+        self.context
+            .event(kind)
+            .client(&request.client_id)
+            .detail("auth_method", AUTH_METHOD)
+            .detail("auth_type", request.response_type.name())
+            .detail("redirect_uri", request.redirect_uri.as_str())
+    }
+
+    fn emit_mistake(&self, login: &Login<'_>, kind: EventType, code: &str) {
+        let mut event = self.event(login, kind);
+        if let Some(user_id) = &login.progress.user {
+            event = event.user(user_id);
+        }
+        self.context.emit(&event.failed(code));
+    }
+
     fn emit_refused(
         &self,
         login: &Login<'_>,
@@ -504,12 +537,12 @@ impl Part<'_> {
         user_id: Option<String>,
         typed: Option<&str>,
     ) {
-        let request = login.facts.request;
-        let mut event = self
-            .context
-            .event(EventType::Login)
-            .client(&request.client_id)
-            .detail("redirect_uri", request.redirect_uri.as_str());
+        let kind = match self.binding {
+            Binding::Registration => EventType::Register,
+            Binding::ResetCredentials => EventType::ResetPassword,
+            _ => EventType::Login,
+        };
+        let mut event = self.event(login, kind);
         let known = login.progress.attempted_username.as_deref();
         if let Some(username) = typed.or(known) {
             event = event.detail("username", shortened(username));
@@ -521,6 +554,47 @@ impl Part<'_> {
             event = event.detail(name, value.as_str());
         }
         self.context.emit(&event.failed(code));
+    }
+}
+
+/// Whether one of these context classes is needed, and the realm knows none of them.
+fn wants_the_unknown(context: &Context, client: &Client, request: &AuthorizationRequest) -> bool {
+    let names = level::names(&context.realm, &client.representation);
+    let mut wanted = request.acr_values.iter();
+    request.acr_essential
+        && !request.acr_values.is_empty()
+        && wanted.all(|value| level::of_value(&names, value).is_none())
+}
+
+/// The code of the event for what a form was sent back for; None when nothing was wrong with it.
+fn mistake(
+    action: Option<&str>,
+    binding: Binding,
+    shown: &Shown,
+) -> Option<(EventType, &'static str)> {
+    let mut keys = shown.field_errors.values().chain(&shown.error);
+    let first = keys.next()?;
+    match (action, binding) {
+        (Some("UPDATE_PASSWORD"), _) => Some((
+            EventType::UpdatePassword,
+            match first.as_str() {
+                "missingPasswordMessage" => "password_missing",
+                "notMatchPasswordMessage" => "password_confirm_error",
+                _ => "password_rejected",
+            },
+        )),
+        (None, Binding::Registration) => Some((
+            EventType::Register,
+            match first.as_str() {
+                "usernameExistsMessage" => "username_in_use",
+                "emailExistsMessage" => "email_in_use",
+                _ => "invalid_registration",
+            },
+        )),
+        (None, Binding::ResetCredentials) if first == "missingUsernameMessage" => {
+            Some((EventType::ResetPassword, "username_missing"))
+        }
+        _ => None,
     }
 }
 

@@ -6,10 +6,10 @@ use realmkeep_authn::authenticators::registration_form::CaptchaPart;
 use realmkeep_authn::flow::{Binding, Choice, ConfigTotp, KeyRequest, Login, OwnKey, Page, Shown};
 use realmkeep_authn::login_state::{BROWSER_COOKIE, LoginState, new_form};
 use realmkeep_pages::page::{self as pages, AnyPage, FieldErrors};
-use realmkeep_pages::{BackLink, Message, Notice, UsernameLabel};
+use realmkeep_pages::{Message, Notice, UsernameLabel};
 use realmkeep_store::Client;
 
-use crate::browser::{PageError, page as respond, protect, realm_name, set_cookie};
+use crate::browser::{PageError, application, page as respond, protect, realm_name, set_cookie};
 use crate::context::Context;
 
 use super::address::{browsers, url};
@@ -64,7 +64,10 @@ pub(super) fn page(
     frame.links.restart = Some(restart.clone());
     frame.links.login = Some(restart.clone());
     let settings = &realm.settings;
-    let asks_who = matches!(asked.page, Page::UsernamePassword(_) | Page::Username(_));
+    let asks_who = match &asked.page {
+        Page::UsernamePassword(field) => !field.fixed,
+        page => matches!(page, Page::Username(_)),
+    };
     if asks_who && settings.registration_allowed == Some(true) {
         frame.links.registration = Some(url(context, "registration", &keys));
     }
@@ -153,24 +156,6 @@ fn unauthorized(context: &Context) -> Response {
     }
     protect(&mut headers, context);
     (StatusCode::UNAUTHORIZED, headers).into_response()
-}
-
-/// The application's own page, where it has one on the web.
-pub(super) fn application(client: &Client) -> Option<BackLink> {
-    let client = &client.representation;
-    let base = client.base_url.as_deref()?;
-    let root = client.root_url.as_deref().unwrap_or_default();
-    let href = if base.starts_with('/') {
-        format!("{root}{base}")
-    } else {
-        base.to_owned()
-    };
-    let parsed = url::Url::parse(&href).ok()?;
-    let name = client.name.clone().filter(|name| !name.is_empty());
-    matches!(parsed.scheme(), "http" | "https").then(|| BackLink {
-        href,
-        name: name.or(client.client_id.clone()).unwrap_or_default(),
-    })
 }
 
 /// Who the login is about, on pages that do not ask; starting over is offered with it.
