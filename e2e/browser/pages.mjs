@@ -11,7 +11,7 @@ import { Mailbox } from './mailbox.mjs';
 import { Steps, administrator, base } from './support.mjs';
 import { MODES, Walk } from './walk.mjs';
 
-/** Pages that no walk leads to, and what they wait for. */
+/** Pages that no walk leads to: what does instead, or what they wait for. */
 const ELSEWHERE = {
   'idp-review-user-profile': 'identity brokering',
   'login-idp-link-confirm': 'identity brokering',
