@@ -8,11 +8,7 @@ use serde_json::Value;
 /// Puts values in the place of placeholders, everywhere in the document.
 pub fn replace(document: &mut Value, variable: &dyn Fn(&str) -> Option<String>) {
     match document {
-        Value::String(text) => {
-            if text.contains("${") {
-                *text = replaced(text, variable);
-            }
-        }
+        Value::String(text) if text.contains("${") => *text = replaced(text, variable),
         Value::Array(items) => items.iter_mut().for_each(|item| replace(item, variable)),
         Value::Object(fields) => fields
             .values_mut()
