@@ -429,9 +429,12 @@ async fn wrong_password_unknown_user_and_disabled_user_look_alike() {
         );
         let action = answer.text.split("action=\"").nth(1).unwrap();
         let action = action.split('"').next().unwrap();
+        // The page's other address has the same parts.
+        let restart = action.replace("/authenticate?", "/restart?");
         let same = answer
             .text
             .replace(action, "")
+            .replace(&restart, "")
             .replace(&format!("value=\"{username}\""), "value=\"\"");
         pages.push((username, same));
         // The next attempt goes on from the page that refused.
