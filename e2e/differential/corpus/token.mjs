@@ -104,7 +104,8 @@ const refresh = group('refresh token',
 );
 
 const passwordGrant = group('password',
-  mutations(['grant_type', 'username', 'password', 'client_id', 'client_secret'], byPassword, ask),
+  // How far a null byte comes in a name depends on the peer's database.
+  mutations(['grant_type', 'username', 'password', 'client_id', 'client_secret'], byPassword, ask, { without: ['username with a null byte'] }),
   variants({
     'with openid': { scope: 'openid' },
     'with more scopes': { scope: 'openid profile email phone address' },
