@@ -44,6 +44,8 @@ function scalar(name, value, base) {
   }
   if (typeof value !== 'string') return value;
   if (TIMES.test(name) && /^\d{10,13}$/.test(value)) return '<time>';
+  // In addresses and forms these are texts.
+  if (LIFESPANS.test(name) && /^\d+$/.test(value)) return `"${Math.ceil(Number(value) / 10) * 10} s"`;
   if (TEXTS.test(name)) return WIRE.has(value) ? value : '<text>';
   // The Admin API has its texts in the place of a code.
   if (name === 'error' && value.includes(' ')) return '<text>';
