@@ -246,6 +246,8 @@ fn finish_secret(
     old: Option<&ClientRepresentation>,
     now: i64,
 ) -> ApiResult<()> {
+    // Made here, and kept by its id only.
+    client.registration_access_token = None;
     if client
         .secret
         .as_ref()
@@ -396,6 +398,7 @@ pub fn shown(mut client: ClientRepresentation, cx: &Cx) -> ClientRepresentation 
         ("configure".to_owned(), changeable),
         ("manage".to_owned(), changeable),
     ]));
+    client.registration_access_token = None;
     if !manage {
         mask(&mut client);
     }
