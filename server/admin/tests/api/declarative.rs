@@ -399,7 +399,7 @@ async fn a_dry_run_answers_and_writes_nothing() {
         (
             Method::PUT,
             client.clone(),
-            json!({"redirectUris": ["not a uri"]}),
+            json!({"redirectUris": ["https://x.example/#part"]}),
             400,
         ),
         (
@@ -487,7 +487,7 @@ async fn a_batch_is_carried_out_as_a_whole_or_not_at_all() {
         {"method": "POST", "path": "clients", "body": {"clientId": "web", "serviceAccountsEnabled": true}, "as": "web"},
         {"method": "POST", "path": "clients/{web}/roles", "body": {"name": "viewer"}},
         {"method": "POST", "path": "groups", "body": {"name": "staff"}, "as": "staff"},
-        {"method": "POST", "path": "users", "body": {"username": "ann", "enabled": true, "credentials": [{"type": "password", "value": "pw"}]}, "as": "ann"},
+        {"method": "POST", "path": "users", "body": {"username": "ann", "enabled": true, "email": "ann@example.test", "emailVerified": true, "firstName": "A", "lastName": "N", "credentials": [{"type": "password", "value": "pw"}]}, "as": "ann"},
         {"method": "PUT", "path": "users/{ann}/groups/{staff}"},
         {"method": "PUT", "path": "clients/{web}", "body": {"id": "{web}", "name": "Web"}, "ifMatch": "*"},
     ]});
@@ -800,7 +800,7 @@ async fn a_change_feed_goes_on_where_it_was() {
 
     // What happened meanwhile comes first.
     let user = admin
-        .post("/r/users", json!({"username": "u"}))
+        .post("/r/users", json!({"username": "user"}))
         .await
         .is(201)
         .id();
