@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use realmkeep_jose::{Algorithm, SigningKey, base64url};
 use serde_json::{Value, json};
 use support::postgres::{Database, Line};
 use support::{Server, http, realmkeep, run, sign_in, stderr, stdout, token};
@@ -627,5 +628,71 @@ fn the_databases_password_is_not_shown() {
     assert!(stderr(&wrong).contains("postgres://"), "{}", stderr(&wrong));
     for text in [said, stderr(&wrong), stdout(&wrong)] {
         assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+/// A proof of a key counts once, whichever server sees it, and a nonce of one server counts at the
+/// other (RFC 9449 sections 8 and 11.1).
+#[tokio::test(flavor = "multi_thread")]
+async fn proofs_count_once_for_all_servers() {
+    let Some(pair) = Pair::start().await else {
+        return;
+    };
+    let required = json!({"attributes": {"dpopNonceRequired": "true"}});
+    pair.admin(&pair.a, "PUT", "/r", required).await;
+    let key = SigningKey::generate(Algorithm::Es256).unwrap();
+    let proof = |nonce: Option<&str>| {
+        let mut jwk = serde_json::to_value(key.public_jwk().unwrap()).unwrap();
+        for name in ["kid", "use", "alg"] {
+            jwk.as_object_mut().unwrap().remove(name);
+        }
+        let claims = json!({
+            "jti": uuid::Uuid::new_v4().to_string(), "htm": "POST", "nonce": nonce,
+            "htu": "http://id.example.test/realms/r/protocol/openid-connect/token",
+            "iat": std::time::UNIX_EPOCH.elapsed().unwrap().as_secs(),
+        });
+        let part = |value: &Value| base64url(value.to_string());
+        let header = json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": jwk});
+        let input = format!("{}.{}", part(&header), part(&claims));
+        let signature = base64url(key.signature(input.as_bytes()).unwrap());
+        format!("{input}.{signature}")
+    };
+    let send = async |server: &Server, proof: &str| {
+        let url = format!(
+            "http://{}/realms/r/protocol/openid-connect/token",
+            server.address
+        );
+        let form = [
+            ("grant_type", "password"),
+            ("client_id", "app"),
+            ("username", "alice"),
+            ("password", "pw"),
+        ];
+        let request = http().post(url).header("DPoP", proof).form(&form);
+        let answer = request.send().await.unwrap();
+        let nonce = answer.headers().get("dpop-nonce").cloned();
+        let nonce = nonce.map(|nonce| nonce.to_str().unwrap().to_owned());
+        let body: Value = answer.json().await.unwrap();
+        (body, nonce)
+    };
+    let (refused, nonce) = send(&pair.a, &proof(None)).await;
+    assert_eq!(refused["error"], "use_dpop_nonce", "{refused}");
+    let nonce = nonce.unwrap();
+    let good = proof(Some(&nonce));
+    let (granted, _) = send(&pair.b, &good).await;
+    assert_eq!(granted["token_type"], "DPoP", "{granted}");
+    for server in [&pair.a, &pair.b] {
+        let (refused, _) = send(server, &good).await;
+        assert_eq!(refused["error"], "invalid_dpop_proof", "{refused}");
+    }
+    for _ in 0..10 {
+        let good = proof(Some(&nonce));
+        let (one, other) = tokio::join!(send(&pair.a, &good), send(&pair.b, &good));
+        let granted = [&one.0, &other.0].map(|body| body["token_type"] == "DPoP");
+        assert_eq!(
+            granted.iter().filter(|g| **g).count(),
+            1,
+            "{one:?} {other:?}"
+        );
     }
 }

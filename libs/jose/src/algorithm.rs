@@ -19,6 +19,7 @@ pub enum Algorithm {
     Ps512,
     Es256,
     Es384,
+    Es512,
     /// Ed25519; Ed448 is not offered.
     EdDsa,
     Hs256,
@@ -32,6 +33,7 @@ pub enum KeyType {
     Rsa,
     P256,
     P384,
+    P521,
     Ed25519,
     /// A shared secret.
     Oct,
@@ -39,7 +41,7 @@ pub enum KeyType {
 
 impl Algorithm {
     /// Every algorithm that works with a public key.
-    pub const ASYMMETRIC: [Self; 9] = [
+    pub const ASYMMETRIC: [Self; 10] = [
         Self::Rs256,
         Self::Rs384,
         Self::Rs512,
@@ -48,6 +50,7 @@ impl Algorithm {
         Self::Ps512,
         Self::Es256,
         Self::Es384,
+        Self::Es512,
         Self::EdDsa,
     ];
 
@@ -65,6 +68,7 @@ impl Algorithm {
             Self::Ps512 => "PS512",
             Self::Es256 => "ES256",
             Self::Es384 => "ES384",
+            Self::Es512 => "ES512",
             Self::EdDsa => "EdDSA",
             Self::Hs256 => "HS256",
             Self::Hs384 => "HS384",
@@ -79,6 +83,7 @@ impl Algorithm {
             }
             Self::Es256 => KeyType::P256,
             Self::Es384 => KeyType::P384,
+            Self::Es512 => KeyType::P521,
             Self::EdDsa => KeyType::Ed25519,
             Self::Hs256 | Self::Hs384 | Self::Hs512 => KeyType::Oct,
         }
@@ -86,24 +91,6 @@ impl Algorithm {
 
     pub const fn is_symmetric(self) -> bool {
         matches!(self.key_type(), KeyType::Oct)
-    }
-
-    pub(crate) const fn to_jsonwebtoken(self) -> jsonwebtoken::Algorithm {
-        use jsonwebtoken::Algorithm as Theirs;
-        match self {
-            Self::Rs256 => Theirs::RS256,
-            Self::Rs384 => Theirs::RS384,
-            Self::Rs512 => Theirs::RS512,
-            Self::Ps256 => Theirs::PS256,
-            Self::Ps384 => Theirs::PS384,
-            Self::Ps512 => Theirs::PS512,
-            Self::Es256 => Theirs::ES256,
-            Self::Es384 => Theirs::ES384,
-            Self::EdDsa => Theirs::EdDSA,
-            Self::Hs256 => Theirs::HS256,
-            Self::Hs384 => Theirs::HS384,
-            Self::Hs512 => Theirs::HS512,
-        }
     }
 }
 

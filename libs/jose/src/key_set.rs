@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey,
-    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
-    RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters,
-    RsaPublicKeyComponents, VerificationAlgorithm,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519,
+    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
+    RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
+    RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents, VerificationAlgorithm,
 };
 
 use crate::algorithm::{Algorithm, KeyType};
@@ -54,6 +54,7 @@ impl VerifyingKey {
             ("RSA", _) => KeyType::Rsa,
             ("EC", Some("P-256")) => KeyType::P256,
             ("EC", Some("P-384")) => KeyType::P384,
+            ("EC", Some("P-521")) => KeyType::P521,
             ("OKP", Some("Ed25519")) => KeyType::Ed25519,
             _ => return Err(KeyError::Malformed),
         };
@@ -218,6 +219,7 @@ fn parse_public(jwk: &Jwk, algorithm: Algorithm) -> Result<ParsedPublicKey, KeyE
         }
         KeyType::P256 => ec(jwk, &ECDSA_P256_SHA256_FIXED, 32),
         KeyType::P384 => ec(jwk, &ECDSA_P384_SHA384_FIXED, 48),
+        KeyType::P521 => ec(jwk, &ECDSA_P521_SHA512_FIXED, 66),
         KeyType::Ed25519 => {
             let x = bytes(jwk.x.as_deref())?;
             if x.len() != 32 {

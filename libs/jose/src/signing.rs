@@ -8,9 +8,10 @@ use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
-    EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
-    RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
+    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair,
+    KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256,
+    RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -43,6 +44,14 @@ enum Pair {
     Hmac(Box<hmac::Key>),
 }
 
+/// The header of what we sign.
+#[derive(Serialize)]
+struct Header<'a> {
+    typ: &'a str,
+    alg: Algorithm,
+    kid: &'a str,
+}
+
 impl SigningKey {
     /// A fresh key (RSA with 2048 bits) whose `kid` is its RFC 7638 thumbprint.
     ///
@@ -65,7 +74,7 @@ impl SigningKey {
                 };
                 RsaKeyPair::generate(size).map(Pair::Rsa)
             }
-            KeyType::P256 | KeyType::P384 => {
+            KeyType::P256 | KeyType::P384 | KeyType::P521 => {
                 EcdsaKeyPair::generate(ec_signing(algorithm)?).map(Pair::Ec)
             }
             KeyType::Ed25519 => Ed25519KeyPair::generate().map(Pair::Ed),
@@ -78,7 +87,7 @@ impl SigningKey {
     pub fn from_pkcs8(algorithm: Algorithm, kid: &str, der: &[u8]) -> Result<Self, KeyError> {
         let pair = match algorithm.key_type() {
             KeyType::Rsa => RsaKeyPair::from_pkcs8(der).map(Pair::Rsa),
-            KeyType::P256 | KeyType::P384 => {
+            KeyType::P256 | KeyType::P384 | KeyType::P521 => {
                 EcdsaKeyPair::from_pkcs8(ec_signing(algorithm)?, der).map(Pair::Ec)
             }
             KeyType::Ed25519 => Ed25519KeyPair::from_pkcs8(der).map(Pair::Ed),
@@ -178,10 +187,10 @@ impl SigningKey {
         typ: &str,
         claims: &T,
     ) -> Result<String, JoseError> {
-        let header = jsonwebtoken::Header {
-            typ: Some(typ.to_owned()),
-            kid: Some(kid.to_owned()),
-            ..jsonwebtoken::Header::new(self.algorithm().to_jsonwebtoken())
+        let header = Header {
+            typ,
+            alg: self.algorithm(),
+            kid,
         };
         let header = serde_json::to_vec(&header).map_err(|_| JoseError::Serialization)?;
         let claims = serde_json::to_vec(claims).map_err(|_| JoseError::Serialization)?;
@@ -290,14 +299,12 @@ fn public_parts(algorithm: Algorithm, pair: &Pair) -> Result<Jwk, KeyError> {
                 .and_then(|xy| xy.split_at_checked(xy.len() / 2))
                 .ok_or(KeyError::Crypto)?;
             jwk.kty = "EC".to_owned();
-            jwk.crv = Some(
-                if algorithm == Algorithm::Es384 {
-                    "P-384"
-                } else {
-                    "P-256"
-                }
-                .to_owned(),
-            );
+            let curve = match algorithm.key_type() {
+                KeyType::P521 => "P-521",
+                KeyType::P384 => "P-384",
+                _ => "P-256",
+            };
+            jwk.crv = Some(curve.to_owned());
             jwk.x = Some(base64url(x));
             jwk.y = Some(base64url(y));
         }
@@ -315,6 +322,7 @@ fn ec_signing(algorithm: Algorithm) -> Result<&'static EcdsaSigningAlgorithm, Ke
     match algorithm {
         Algorithm::Es256 => Ok(&ECDSA_P256_SHA256_FIXED_SIGNING),
         Algorithm::Es384 => Ok(&ECDSA_P384_SHA384_FIXED_SIGNING),
+        Algorithm::Es512 => Ok(&ECDSA_P521_SHA512_FIXED_SIGNING),
         _ => Err(KeyError::WrongType(algorithm)),
     }
 }

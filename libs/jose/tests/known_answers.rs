@@ -81,6 +81,26 @@ fn rfc7515_a3_es256() {
 }
 
 #[test]
+fn rfc7515_a4_es512() {
+    let key = VerifyingKey::from_jwk(&jwk(json!({
+        "kty": "EC", "crv": "P-521",
+        "x": "AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9tsz4qUxcWceqwQGk",
+        "y": "ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2",
+    })))
+    .unwrap();
+    let signature = from_base64url(
+        "AdwMgeerwtHoh-l192l60hp9wAHZFVJbLfD_UxMi70cwnZOYaRI1bKPWROc-mZZqwqT2SI-KGDKB34XO0aw_7XdtAG8GaSwFKdCAPZgoXD2YBJZCPEX3xKpRwcdOO8KpEHwJjyqOgzDO7iKvU8vcnwNrmxYbSW9ERBXukOXolLzeO_Jn",
+    )
+    .unwrap();
+    let check = |message: &str| {
+        key.verify_signature(Algorithm::Es512, message.as_bytes(), &signature)
+            .unwrap()
+    };
+    assert!(check("eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZA"));
+    assert!(!check("eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZB"));
+}
+
+#[test]
 fn rfc8037_a4_ed25519() {
     let public = jwk(json!({
         "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",

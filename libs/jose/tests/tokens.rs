@@ -61,7 +61,7 @@ fn verified(claims: Value) -> Verified {
 fn every_algorithm_signs_what_its_published_key_verifies_and_others_agree() {
     let text = serde_json::to_string(&published()).unwrap();
     let keys = KeySet::from_jwks(&serde_json::from_str(&text).unwrap());
-    assert_eq!(keys.len(), 9);
+    assert_eq!(keys.len(), 10);
     for key in KEYS.iter() {
         let token = key.sign("at+jwt", &json!({"sub": "a", "exp": 1})).unwrap();
         let verified = check(&token, &keys).unwrap();
@@ -70,20 +70,23 @@ fn every_algorithm_signs_what_its_published_key_verifies_and_others_agree() {
             (Some("a"), Some("at+jwt"))
         );
 
-        // jsonwebtoken, through its own key handling, agrees.
-        let jwk: jsonwebtoken::jwk::Jwk =
-            serde_json::from_value(serde_json::to_value(key.public_jwk()).unwrap()).unwrap();
-        let mut validation =
-            jsonwebtoken::Validation::new(key.algorithm().as_str().parse().unwrap());
-        validation.validate_exp = false;
-        validation.validate_aud = false;
-        let theirs = jsonwebtoken::decode::<Value>(
-            &token,
-            &jsonwebtoken::DecodingKey::from_jwk(&jwk).unwrap(),
-            &validation,
-        )
-        .unwrap();
-        assert_eq!(theirs.claims["sub"], "a");
+        // jsonwebtoken, through its own key handling, agrees; it has no ES512, of which the RFC's
+        // example is verified in known_answers.
+        if key.algorithm() != Algorithm::Es512 {
+            let jwk: jsonwebtoken::jwk::Jwk =
+                serde_json::from_value(serde_json::to_value(key.public_jwk()).unwrap()).unwrap();
+            let mut validation =
+                jsonwebtoken::Validation::new(key.algorithm().as_str().parse().unwrap());
+            validation.validate_exp = false;
+            validation.validate_aud = false;
+            let theirs = jsonwebtoken::decode::<Value>(
+                &token,
+                &jsonwebtoken::DecodingKey::from_jwk(&jwk).unwrap(),
+                &validation,
+            )
+            .unwrap();
+            assert_eq!(theirs.claims["sub"], "a");
+        }
 
         // The stored form is the same key.
         let again = SigningKey::from_pkcs8(key.algorithm(), "", &key.to_pkcs8().unwrap()).unwrap();

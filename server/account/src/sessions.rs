@@ -3,9 +3,10 @@
 use axum::Json;
 use http::StatusCode;
 use realmkeep_authn::session::{expiry_of, is_alive};
+use realmkeep_authn::session_end;
 use realmkeep_events::EventType;
+use realmkeep_store::Batch;
 use realmkeep_store::sessions::UserSession;
-use realmkeep_store::{Batch, Store};
 use serde_json::{Value, json};
 
 use crate::caller::{Caller, MANAGE_ACCOUNT, VIEW_PROFILE};
@@ -96,7 +97,10 @@ pub async fn end_others(caller: Caller) -> AccountResult<StatusCode> {
     let mut batch = Batch::new();
     for session in own(&caller).await? {
         if too || !is_current(&caller, &session) {
-            batch.push(Store::end_session(&caller.realm.id, &session.id));
+            let steps = session_end::end(&caller.services, &caller.realm, &session).await?;
+            for step in steps {
+                batch.push(step);
+            }
         }
     }
     let event = caller.event(EventType::Logout);
@@ -108,11 +112,13 @@ pub async fn end(caller: Caller) -> AccountResult<StatusCode> {
     caller.require(&[MANAGE_ACCOUNT])?;
     let id = caller.param("session");
     // Another user's session is no session here.
-    if !own(&caller).await?.iter().any(|session| session.id == id) {
-        return Err(AccountError::not_found("Session not found"));
-    }
+    let own = own(&caller).await?;
+    let session = own.iter().find(|session| session.id == id);
+    let session = session.ok_or_else(|| AccountError::not_found("Session not found"))?;
     let mut batch = Batch::new();
-    batch.push(Store::end_session(&caller.realm.id, id));
+    for step in session_end::end(&caller.services, &caller.realm, session).await? {
+        batch.push(step);
+    }
     let event = caller.event(EventType::Logout).session(id);
     caller.commit(batch, event).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -222,13 +222,14 @@ fn assertion(issuer: &str, session: &Session) -> anyhow::Result<String> {
         Algorithm::Es256,
         Algorithm::EdDsa,
         Algorithm::Es384,
+        Algorithm::Es512,
     ];
     let key = candidates
         .into_iter()
         .find_map(|algorithm| signing_key(&key, algorithm, kid))
         .with_context(|| {
             format!(
-                "{} is neither an RSA, P-256, P-384 nor Ed25519 key",
+                "{} is neither an RSA, P-256, P-384, P-521 nor Ed25519 key",
                 file.display()
             )
         })?;

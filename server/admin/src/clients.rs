@@ -12,6 +12,7 @@ use realmkeep_model::fresh;
 use realmkeep_model::secret_rotation::{
     self, CREATION, EXPIRATION, Occasion, ROTATED, SecretRotation,
 };
+use realmkeep_oidc::claims::sector_differs;
 use realmkeep_oidc::docker;
 use realmkeep_representations::{
     ClientRepresentation, ClientScopeRepresentation, CredentialRepresentation, RealmRepresentation,
@@ -518,10 +519,19 @@ async fn create(cx: Cx, given: Given<ClientRepresentation>) -> ApiResult<Respons
     let id = client.id.get_or_insert_with(new_id).clone();
     check_protocol(&cx, &client)?;
     check_federated(&cx, &client).await?;
+    check_sector(&cx, &client).await?;
     let names = Names::without_clients(&cx.realm);
     let mut batch = Batch::new();
     steps::add_client(&cx.services, &mut batch, &names, &client, true)?;
     cx.commit_created(batch, &id).await
+}
+
+/// # Errors
+/// 400 when the client has pairwise subjects and its redirect URIs are not those of one sector.
+pub async fn check_sector(cx: &Cx, client: &ClientRepresentation) -> ApiResult<()> {
+    let http = cx.services.remote_keys.http();
+    let checked = realmkeep_oidc::claims::check_sector(http, client).await;
+    checked.map_err(ApiError::invalid_input)
 }
 
 /// A protocol that is switched off could not be used.
@@ -609,6 +619,9 @@ async fn update(cx: Cx, given: Given<ClientRepresentation>) -> ApiResult<StatusC
         check_protocol(&cx, &new)?;
     }
     check_federated(&cx, &new).await?;
+    if sector_differs(&old, &new) {
+        check_sector(&cx, &new).await?;
+    }
 
     let mut batch = Batch::new();
     let id = new.id.clone().unwrap_or_default();

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use realmkeep_authn::login_state::{IDENTITY_COOKIE, Identity};
-use realmkeep_authn::{random, session};
+use realmkeep_authn::{random, session, session_end};
 use realmkeep_events::{Event, EventType};
 use realmkeep_store::sessions::{UserSession, UserSessionDetail};
 use realmkeep_store::{Batch, Store};
@@ -59,8 +59,12 @@ pub async fn start(cx: Cx) -> ApiResult<Response> {
     let mut batch = Batch::new();
     // In one realm a browser is signed in to one session: the administrator's own ends.
     let same_realm = cx.actor.realm.id == cx.realm.id && cx.actor.session_id.is_some();
-    if let Some(own) = cx.actor.session_id.as_deref().filter(|_| same_realm) {
-        batch.push(Store::end_session(&cx.realm.id, own));
+    if let Some(own) = cx.actor.session_id.as_deref().filter(|_| same_realm)
+        && let Some(own) = cx.store().find_session(&cx.realm.id, own).await?
+    {
+        for step in session_end::end(&cx.services, &cx.realm, &own).await? {
+            batch.push(step);
+        }
     }
     batch.push(Store::insert_session(&cx.realm.id, &login)?);
     let mut event = Event::new(EventType::Impersonate, &cx.realm.name, cx.ip_address())

@@ -7,6 +7,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use realmkeep_authn::Services;
+use realmkeep_oidc::claims::sector_differs;
 use realmkeep_representations::{
     ClientRepresentation, ClientScopeRepresentation, ProtocolMapperRepresentation,
 };
@@ -83,6 +84,9 @@ impl Owner {
             Self::Client(old) => {
                 let mut new = old.clone();
                 new.protocol_mappers = Some(mappers);
+                if sector_differs(&old, &new) {
+                    clients::check_sector(cx, &new).await?;
+                }
                 clients::push_update(cx, &mut batch, &old, &new)?;
             }
             Self::Scope(mut scope) => {

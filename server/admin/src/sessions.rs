@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use http::StatusCode;
-use realmkeep_authn::Services;
 use realmkeep_authn::session::is_alive;
+use realmkeep_authn::{Services, session_end};
 use realmkeep_oidc::logout;
 use realmkeep_representations::{ClientRepresentation, UserSessionRepresentation};
 use realmkeep_store::sessions::UserSession;
@@ -149,10 +149,9 @@ pub async fn logout_user(cx: Cx) -> ApiResult<StatusCode> {
     user.not_before = Some(i32::try_from(now).unwrap_or(i32::MAX));
     let id = user.id.clone().unwrap_or_default();
     let mut batch = Batch::new();
-    for session in cx.store().sessions_of_user(&cx.realm.id, &id).await? {
-        logout::notify(&cx.services, &cx.realm, &session, &mut batch).await?;
+    for step in session_end::end_of_user(&cx.services, &cx.realm, &id).await? {
+        batch.push(step);
     }
-    batch.push(Store::end_sessions_of_user(&cx.realm.id, &id));
     users::push_update(&cx, &mut batch, &user).await?;
     cx.commit(batch).await?;
     logout::deliver_soon(&cx.services);
@@ -165,8 +164,9 @@ async fn end(cx: Cx) -> ApiResult<StatusCode> {
     let known = cx.store().find_session(&cx.realm.id, id).await?;
     let session = known.ok_or_else(|| ApiError::not_found("Session not found"))?;
     let mut batch = Batch::new();
-    logout::notify(&cx.services, &cx.realm, &session, &mut batch).await?;
-    batch.push(Store::end_session(&cx.realm.id, id));
+    for step in session_end::end(&cx.services, &cx.realm, &session).await? {
+        batch.push(step);
+    }
     cx.commit(batch).await?;
     logout::deliver_soon(&cx.services);
     Ok(StatusCode::NO_CONTENT)

@@ -7,8 +7,9 @@ use axum::response::Response;
 use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use http::StatusCode;
-use realmkeep_authn::Services;
 use realmkeep_authn::set_password::{SetPasswordError, check, hashing, set_password};
+use realmkeep_authn::{Services, session_end};
+use realmkeep_oidc::logout;
 use realmkeep_representations::{
     CredentialRepresentation, GroupRepresentation, SecretString, UserRepresentation,
 };
@@ -579,9 +580,13 @@ async fn remove(cx: Cx) -> ApiResult<StatusCode> {
     }
     let id = user.id.unwrap_or_default();
     let mut batch = Batch::new();
+    for step in session_end::end_of_user(&cx.services, &cx.realm, &id).await? {
+        batch.push(step);
+    }
     batch.push(Store::delete_user(&cx.realm.id, &id));
     batch.touch(cx.touch_user(&id));
     cx.commit(batch).await?;
+    logout::deliver_soon(&cx.services);
     Ok(StatusCode::NO_CONTENT)
 }
 

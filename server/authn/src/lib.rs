@@ -24,6 +24,7 @@ mod remote_keys;
 pub mod required_actions;
 mod services;
 pub mod session;
+pub mod session_end;
 pub mod set_password;
 pub mod webauthn;
 

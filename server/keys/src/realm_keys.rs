@@ -6,8 +6,8 @@ use std::sync::{Arc, Weak};
 use aws_lc_rs::agreement::{ECDH_P256, ECDH_P384, ECDH_P521, PrivateKey};
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
-    KeyPair, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
+    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -389,6 +389,10 @@ pub(crate) fn public_der(algorithm: &str, private: &[u8]) -> Option<Vec<u8>> {
             .ok()?
             .public_key()
             .as_der(),
+        "ES512" => EcdsaKeyPair::from_pkcs8(&ECDSA_P521_SHA512_FIXED_SIGNING, private)
+            .ok()?
+            .public_key()
+            .as_der(),
         "ECDH-ES" | "ECDH-ES+A128KW" | "ECDH-ES+A256KW" => {
             let curves = [&ECDH_P256, &ECDH_P384, &ECDH_P521];
             let key = curves
@@ -434,6 +438,7 @@ fn fallback_component(realm_id: &str, algorithm: Algorithm) -> ComponentRepresen
         KeyType::Rsa => ("rsa-generated", Some(("algorithm", algorithm.as_str()))),
         KeyType::P256 => ("ecdsa-generated", Some(("ecdsaEllipticCurveKey", "P-256"))),
         KeyType::P384 => ("ecdsa-generated", Some(("ecdsaEllipticCurveKey", "P-384"))),
+        KeyType::P521 => ("ecdsa-generated", Some(("ecdsaEllipticCurveKey", "P-521"))),
         KeyType::Ed25519 => ("eddsa-generated", None),
         KeyType::Oct => ("hmac-generated", Some(("algorithm", algorithm.as_str()))),
     };

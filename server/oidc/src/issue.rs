@@ -647,9 +647,11 @@ fn half_hash(algorithm: Algorithm, token: &str) -> String {
             &digest::SHA384
         }
         // Ed25519 hashes with SHA-512 inside (RFC 8032 section 5.1).
-        Algorithm::Rs512 | Algorithm::Ps512 | Algorithm::Hs512 | Algorithm::EdDsa => {
-            &digest::SHA512
-        }
+        Algorithm::Rs512
+        | Algorithm::Ps512
+        | Algorithm::Es512
+        | Algorithm::Hs512
+        | Algorithm::EdDsa => &digest::SHA512,
     };
     let hash = digest::digest(hash, token.as_bytes());
     let (left, _) = hash.as_ref().split_at(hash.as_ref().len() / 2);

@@ -3,6 +3,7 @@
 use axum::body::Bytes;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
+use realmkeep_authn::session_end;
 use realmkeep_events::{Event, EventType};
 use realmkeep_jose::Verified;
 use realmkeep_store::single_use::Space;
@@ -15,6 +16,7 @@ use crate::cors;
 use crate::error::{OAuthError, chain, no_store};
 use crate::form::Form;
 use crate::issue::client_id;
+use crate::logout;
 use crate::token::{note_client, refresh_token, refuse};
 
 pub(crate) async fn endpoint(context: Context, headers: HeaderMap, body: Bytes) -> Response {
@@ -98,9 +100,9 @@ async fn end_part(context: &Context, client: &Client, token: &Verified) -> Resul
     };
     let own_id = client.representation.id.as_deref().unwrap_or_default();
     // The session id is from a token we signed; still it has to be one of this realm.
-    if store.find_session(&context.realm.id, sid).await?.is_none() {
+    let Some(session) = store.find_session(&context.realm.id, sid).await? else {
         return Ok(());
-    }
+    };
     let others = store
         .client_sessions(sid)
         .await?
@@ -110,9 +112,12 @@ async fn end_part(context: &Context, client: &Client, token: &Verified) -> Resul
     if others {
         batch.push(Store::end_client_session(sid, own_id));
     } else {
-        batch.push(Store::end_session(&context.realm.id, sid));
+        for step in session_end::end(&context.services, &context.realm, &session).await? {
+            batch.push(step);
+        }
     }
     store.commit(batch).await?;
+    logout::deliver_soon(&context.services);
     Ok(())
 }
 

@@ -9,6 +9,7 @@
 mod account;
 mod bootstrap;
 mod canary;
+mod ciba_policy;
 mod clients;
 mod credentials;
 mod declarative;
@@ -27,6 +28,7 @@ mod round_trip;
 mod scopes;
 mod screens;
 mod security;
+mod session_ends;
 mod sessions;
 mod support;
 mod user_profile;

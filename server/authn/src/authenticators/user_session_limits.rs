@@ -1,8 +1,8 @@
+use realmkeep_store::StoreError;
 use realmkeep_store::sessions::UserSession;
-use realmkeep_store::{Store, StoreError};
 
 use crate::flow::{About, Answer, Authenticator, Facts, Login, Node, Outcome, Property};
-use crate::session;
+use crate::{session, session_end};
 
 /// Limits how many sessions a user has, in the realm and with one client.
 #[derive(Debug)]
@@ -92,17 +92,18 @@ impl Authenticator for UserSessionLimits {
                     event: "generic_authentication_error",
                 });
             }
-            let realm_id = login.facts.realm.id.clone();
             // Sessions come oldest first.
-            let mut ending: Vec<String> = Vec::new();
+            let mut ending: Vec<&UserSession> = Vec::new();
             let oldest = others.iter().take(in_realm);
             for session in oldest.chain(of_client.iter().take(in_client)) {
-                if !ending.contains(&session.id) {
-                    ending.push(session.id.clone());
+                if !ending.iter().any(|other| other.id == session.id) {
+                    ending.push(session);
                 }
             }
-            for id in ending {
-                login.push(Store::end_session(&realm_id, &id));
+            for session in ending {
+                let facts = &login.facts;
+                let steps = session_end::end(facts.services, facts.realm, session).await?;
+                steps.into_iter().for_each(|step| login.push(step));
             }
             Ok(Outcome::Success)
         })

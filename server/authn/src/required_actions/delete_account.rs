@@ -5,6 +5,7 @@ use crate::flow::{
     About, ActionAnswer, ActionOutcome, Facts, Login, Page, Progress, RequiredAction, Shown,
     Submitted,
 };
+use crate::session_end;
 
 /// Deletes the user's own account. It needs the role `delete-account` of the client `account`.
 #[derive(Debug)]
@@ -51,6 +52,9 @@ impl RequiredAction for DeleteAccount {
             }
             let user_id = login.progress.user.clone().unwrap_or_default();
             let realm_id = login.facts.realm.id.clone();
+            let facts = &login.facts;
+            let steps = session_end::end_of_user(facts.services, facts.realm, &user_id).await?;
+            steps.into_iter().for_each(|step| login.push(step));
             login.push(Store::delete_user(&realm_id, &user_id));
             login.notice(
                 EventType::DeleteAccount,

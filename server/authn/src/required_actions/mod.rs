@@ -13,9 +13,10 @@ pub mod verify_email;
 pub mod webauthn_register;
 
 use realmkeep_representations::{RequiredActionProviderRepresentation, UserRepresentation};
-use realmkeep_store::{Realm, Store, StoreError};
+use realmkeep_store::{Realm, StoreError};
 
 use crate::flow::{Facts, Login, Progress, RequiredAction, Submitted, registry};
+use crate::session_end;
 
 /// The action that comes next.
 pub enum Next {
@@ -128,14 +129,10 @@ async fn end_other_sessions(login: &mut Login<'_>, form: &Submitted) -> Result<(
         .map(|known| &known.session.id);
     let store = &facts.services.store;
     let sessions = store.sessions_of_user(&facts.realm.id, user_id).await?;
-    let ending: Vec<String> = sessions
-        .into_iter()
-        .map(|session| session.id)
-        .filter(|id| Some(id) != own)
-        .collect();
-    let realm_id = login.facts.realm.id.clone();
-    for id in ending {
-        login.push(Store::end_session(&realm_id, &id));
+    let mut steps = Vec::new();
+    for session in sessions.iter().filter(|session| Some(&session.id) != own) {
+        steps.extend(session_end::end(facts.services, facts.realm, session).await?);
     }
+    steps.into_iter().for_each(|step| login.push(step));
     Ok(())
 }

@@ -18,7 +18,7 @@ pub(super) const SIGNING: Provider = Provider {
         "ecdsaEllipticCurveKey",
         "P-256",
         CURVES,
-        "The curve, which decides the algorithm: ES256 or ES384. Another curve makes another key.",
+        "The curve, which decides the algorithm: ES256, ES384 or ES512. Another curve makes another key.",
     )],
     make: signing,
 };
@@ -52,9 +52,10 @@ fn signing(settings: &Settings<'_>, old: Option<&RealmKey>) -> Result<Material, 
     let algorithm = match settings.text("ecdsaEllipticCurveKey").unwrap_or("P-256") {
         "P-256" => Algorithm::Es256,
         "P-384" => Algorithm::Es384,
+        "P-521" => Algorithm::Es512,
         curve => {
             return Err(ProviderError::Unsupported(format!(
-                "keys on {curve} are not supported for signing; choose P-256 or P-384"
+                "keys on {curve} are not supported for signing; choose P-256, P-384 or P-521"
             )));
         }
     };

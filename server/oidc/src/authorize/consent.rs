@@ -332,7 +332,7 @@ async fn decide(
     let known = before.is_some();
     let mut scopes: BTreeSet<String> = before.map(|consent| consent.scopes).unwrap_or_default();
     scopes.extend(items);
-    let mut login = begin(context, LoggedIn::Again(found))?;
+    let mut login = begin(context, LoggedIn::Again(found)).await?;
     login
         .batch
         .push(Store::put_single_use(Space::Consent, code, until + 1, &())?);

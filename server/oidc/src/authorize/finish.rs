@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode};
 use realmkeep_authn::authorization_request::AuthorizationRequest;
 use realmkeep_authn::code::{CodeRecord, issue_code};
 use realmkeep_authn::login_state::{IDENTITY_COOKIE, Identity};
-use realmkeep_authn::{random, session};
+use realmkeep_authn::{random, session, session_end};
 use realmkeep_events::{Event, EventType};
 use realmkeep_store::sessions::{ClientSessionDetail, UserSession, UserSessionDetail};
 use realmkeep_store::{Batch, Client, Step, Store, StoreError, Subject};
@@ -78,7 +78,7 @@ pub(crate) async fn complete(
     headers: &HeaderMap,
     status: StatusCode,
 ) -> Result<Response, PageError> {
-    let login = begin(context, logged_in)?;
+    let login = begin(context, logged_in).await?;
     let user_id = login.session.user_id.as_str();
     if request
         .subject
@@ -99,7 +99,7 @@ pub(crate) async fn complete(
 }
 
 /// The session that the login starts or continues, and the steps that write it down.
-pub(super) fn begin(context: &Context, logged_in: LoggedIn) -> Result<Login, PageError> {
+pub(super) async fn begin(context: &Context, logged_in: LoggedIn) -> Result<Login, PageError> {
     let realm = &context.realm;
     let now = context.now;
     let (subject, remember_me, proven, notes, before, mut batch, events, details) = match logged_in
@@ -155,7 +155,10 @@ pub(super) fn begin(context: &Context, logged_in: LoggedIn) -> Result<Login, Pag
         }
         other => {
             if let Some(found) = other {
-                batch.push(Store::end_session(&realm.id, &found.session.id));
+                let services = &context.services;
+                for step in session_end::end(services, realm, &found.session).await? {
+                    batch.push(step);
+                }
             }
             let session = UserSession {
                 id: random::token(18),

@@ -23,6 +23,9 @@ const TYPE: &str = "oauth-authz-req+jwt";
 const LEEWAY: u32 = 15;
 /// Longest life of an object that says when it was made, in seconds.
 const MAX_LIFETIME: u32 = 3_600;
+/// Client attribute: objects have to say for whom and for when they are, as FAPI 2.0 Message Signing
+/// section 5.3.1 asks.
+const BOUNDED: &str = "request.object.lifetime.required";
 /// Claims of the token itself, which are no parameters.
 const OF_TOKEN: [&str; 7] = ["iss", "aud", "exp", "iat", "nbf", "jti", "sub"];
 /// Most bytes of one parameter.
@@ -241,6 +244,9 @@ fn check(
         max_lifetime: Some(MAX_LIFETIME),
         ..Checks::new(context.now)
     };
+    if attribute(client, BOUNDED) == Some("true") {
+        check_bounds(context, client_id, object)?;
+    }
     if object.claim("aud").is_some() {
         checks
             .check_audience(object)
@@ -257,6 +263,26 @@ fn check(
         .any(|time| time > context.now + i64::from(LEEWAY))
     {
         return Err(bad("The request object is not valid yet"));
+    }
+    Ok(())
+}
+
+/// `nbf` is at most an hour old, `exp` at most an hour after it, and `iss` and `aud` are there.
+fn check_bounds(context: &Context, client_id: &str, object: &Verified) -> Result<(), Refused> {
+    let lifetime = i64::from(MAX_LIFETIME);
+    let (Some(nbf), Some(exp)) = (object.nbf(), object.exp()) else {
+        return Err(bad("The request object has to have `nbf` and `exp`"));
+    };
+    if nbf < context.now.saturating_sub(lifetime) {
+        return Err(bad("`nbf` of the request object is more than an hour ago"));
+    }
+    if exp.saturating_sub(nbf) > lifetime {
+        return Err(bad(
+            "`exp` of the request object is more than an hour after `nbf`",
+        ));
+    }
+    if object.iss() != Some(client_id) || object.claim("aud").is_none() {
+        return Err(bad("The request object has to have `iss` and `aud`"));
     }
     Ok(())
 }

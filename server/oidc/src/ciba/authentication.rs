@@ -8,8 +8,9 @@ use http::{HeaderMap, StatusCode};
 use realmkeep_authn::{brute_force, random};
 use realmkeep_events::{Event, EventType};
 use realmkeep_jose::validate::{Audience, Checks};
-use realmkeep_jose::{UnverifiedJwt, verify};
+use realmkeep_jose::{UnverifiedJwt, Verified, base64url, sha256, verify};
 use realmkeep_store::pending::{PendingGrant, PendingKind, PendingStatus};
+use realmkeep_store::single_use::Space;
 use realmkeep_store::{Batch, Client, Store, Subject};
 use serde::Serialize;
 use serde_json::Value;
@@ -176,6 +177,7 @@ async fn signed(
     if token.nbf().is_none() || token.iat().is_none() {
         return Err(refused("it has no nbf or no iat".to_owned()));
     }
+    once(context, client, &token).await?;
     let mut pairs = Vec::new();
     for (name, value) in token.claims() {
         match value {
@@ -185,6 +187,22 @@ async fn signed(
         }
     }
     Ok(Form::from_pairs(pairs))
+}
+
+/// A request counts once, by its `jti`: who overhears it cannot trouble the user with it again.
+async fn once(context: &Context, client: &Client, token: &Verified) -> Result<(), OAuthError> {
+    let own = client.representation.id.as_deref().unwrap_or_default();
+    let jti = token.jti().unwrap_or_default();
+    let key = base64url(sha256(format!("ciba\n{own}\n{jti}").as_bytes()));
+    let until = token.exp().unwrap_or(context.now).saturating_add(11);
+    let store = &context.services.store;
+    if store.mark_used(Space::GrantAssertion, &key, until).await? {
+        return Ok(());
+    }
+    Err(
+        OAuthError::invalid_request("The signed authentication request was used before")
+            .because("its jti was used before"),
+    )
 }
 
 fn check_message(message: &str) -> Result<&str, OAuthError> {

@@ -20,6 +20,7 @@ mod path;
 pub mod requested;
 mod role_name;
 mod roles;
+mod sector;
 mod session_note;
 mod session_state;
 mod sub;
@@ -38,6 +39,7 @@ use requested::ClaimsRequest;
 pub use mapper_type::{is_known_mapper, protocol_mapper_types};
 pub use pairwise_subject::SALT as PAIRWISE_SALT;
 pub(crate) use pairwise_subject::{is_pairwise, subject_for};
+pub use sector::{check_sector, sector_differs};
 
 /// Every kind of mapper that works here.
 const MAPPERS: &[&MapperType] = &[

@@ -14,6 +14,8 @@ use super::{Claims, Facts, Mapper, Target};
 
 /// The setting that keeps pseudonyms from being guessed.
 pub const SALT: &str = "pairwiseSubAlgorithmSalt";
+/// Setting: where the list of the sector's redirect URIs is.
+pub(super) const SECTOR: &str = "sectorIdentifierUri";
 
 pub(super) const TYPE: MapperType = MapperType {
     // After the plain one, which it replaces.
@@ -21,7 +23,7 @@ pub(super) const TYPE: MapperType = MapperType {
     always: true,
     own: &[
         Property::text(
-            "sectorIdentifierUri",
+            SECTOR,
             "sectorIdentifierUri.label",
             "Where a list of the redirect URIs of all clients of the sector is; needed when those of this client have more than one host.",
         ),
@@ -78,7 +80,7 @@ pub(crate) fn subject_for(realm: &Realm, client: &ClientRepresentation, user_id:
 }
 
 fn pseudonym_for(mapper: &Mapper<'_>, client: &ClientRepresentation, id: &str) -> String {
-    let own = mapper.config("sectorIdentifierUri").and_then(host);
+    let own = mapper.config(SECTOR).and_then(host);
     let sector = own.or_else(|| sector(client));
     // A client without any host is a sector of its own.
     let sector = sector.as_deref().or(client.client_id.as_deref());
@@ -88,8 +90,17 @@ fn pseudonym_for(mapper: &Mapper<'_>, client: &ClientRepresentation, id: &str) -
 
 /// The one host of the client's redirect URIs.
 fn sector(client: &ClientRepresentation) -> Option<String> {
+    let mut hosts = hosts(client).into_iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(one), None) => Some(one),
+        _ => None,
+    }
+}
+
+/// The hosts of the client's redirect URIs.
+pub(super) fn hosts(client: &ClientRepresentation) -> BTreeSet<String> {
     let root = client.root_url.as_deref().unwrap_or_default();
-    let hosts: BTreeSet<String> = client
+    client
         .redirect_uris
         .iter()
         .flatten()
@@ -100,12 +111,7 @@ fn sector(client: &ClientRepresentation) -> Option<String> {
                 host(uri)
             }
         })
-        .collect();
-    let mut hosts = hosts.into_iter();
-    match (hosts.next(), hosts.next()) {
-        (Some(one), None) => Some(one),
-        _ => None,
-    }
+        .collect()
 }
 
 /// The secrecy is in SHA-256 and the salt; MD5 only folds the hash into a UUID, so that realms that move

@@ -8,6 +8,7 @@ use x509_parser::public_key::PublicKey;
 
 const P256: &str = "1.2.840.10045.3.1.7";
 const P384: &str = "1.3.132.0.34";
+const P521: &str = "1.3.132.0.35";
 const ED25519: &str = "1.3.101.112";
 
 /// The key in a certificate: X.509, DER, base64, with or without the lines of PEM. The certificate's
@@ -59,6 +60,7 @@ fn key(info: &SubjectPublicKeyInfo<'_>) -> Result<VerifyingKey, &'static str> {
             let crv = match curve.as_deref() {
                 Some(P256) => "P-256",
                 Some(P384) => "P-384",
+                Some(P521) => "P-521",
                 _ => return Err(UNSUPPORTED),
             };
             // Uncompressed (SEC 1 section 2.3.3): 0x04, x, y.
@@ -85,4 +87,4 @@ fn key(info: &SubjectPublicKeyInfo<'_>) -> Result<VerifyingKey, &'static str> {
     VerifyingKey::from_jwk(&jwk).map_err(|_| UNSUPPORTED)
 }
 
-const UNSUPPORTED: &str = "the client's public key is of a kind that is not supported; use RSA (2048 bits or more), P-256, P-384 or Ed25519";
+const UNSUPPORTED: &str = "the client's public key is of a kind that is not supported; use RSA (2048 bits or more), P-256, P-384, P-521 or Ed25519";

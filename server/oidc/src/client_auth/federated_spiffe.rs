@@ -19,12 +19,13 @@ const MAX_AGE: u32 = 300;
 /// Clock skew that is forgiven where the provider does not set another, in seconds.
 const LEEWAY: u32 = 10;
 /// JWT-SVID section 2.1.
-const ALGORITHMS: [Algorithm; 8] = [
+const ALGORITHMS: [Algorithm; 9] = [
     Algorithm::Rs256,
     Algorithm::Rs384,
     Algorithm::Rs512,
     Algorithm::Es256,
     Algorithm::Es384,
+    Algorithm::Es512,
     Algorithm::Ps256,
     Algorithm::Ps384,
     Algorithm::Ps512,

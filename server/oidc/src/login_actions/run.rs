@@ -13,7 +13,7 @@ use realmkeep_authn::login_state::{FormKeys, IDENTITY_COOKIE, LoginState, use_fo
 use realmkeep_authn::required_actions::update_user_locale;
 use realmkeep_authn::{LoginFailure, brute_force, random, required_actions};
 use realmkeep_events::{Event, EventType};
-use realmkeep_store::{Client, Store, StoreError};
+use realmkeep_store::{Client, StoreError};
 
 use crate::authorize::{
     AUTH_METHOD, Destination, FoundSession, LoggedIn, Refused, alive_session, complete, refuse,
@@ -452,10 +452,6 @@ impl Part<'_> {
     }
 
     async fn account_deleted(&self, mut login: Login<'_>) -> Result<Response, PageError> {
-        if let Some(known) = &login.facts.browser.session {
-            let id = known.session.id.clone();
-            login.push(Store::end_session(&self.context.realm.id, &id));
-        }
         if let Some(again) = self.commit(&mut login).await? {
             return again;
         }

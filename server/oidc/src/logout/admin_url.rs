@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use realmkeep_authn::Services;
+use realmkeep_authn::session_end::admin_url;
 use realmkeep_jose::Algorithm;
 use realmkeep_representations::ClientRepresentation;
 use realmkeep_store::Realm;
@@ -13,24 +14,6 @@ use crate::error::{OAuthError, chain};
 
 /// Seconds that an order is good for.
 const LIFESPAN: i64 = 30;
-
-/// The client's admin URL as an absolute address, without the slash at its end. None for clients of
-/// other protocols, which take SAML messages there.
-pub(super) fn of(client: &ClientRepresentation) -> Option<String> {
-    if client.protocol.as_deref().unwrap_or("openid-connect") != "openid-connect" {
-        return None;
-    }
-    let url = client.admin_url.as_deref().filter(|url| !url.is_empty())?;
-    let root = client.root_url.as_deref().unwrap_or_default();
-    let absolute = if url.starts_with('/') {
-        format!("{root}{url}")
-    } else {
-        url.replace("${authBaseUrl}", root)
-    };
-    absolute
-        .contains("://")
-        .then(|| absolute.trim_end_matches('/').to_owned())
-}
 
 /// An order to the client.
 pub(super) fn action(
@@ -110,7 +93,7 @@ async fn push(
     not_before: i64,
 ) -> Pushed {
     let mut pushed = Pushed::default();
-    let Some(url) = of(client) else {
+    let Some(url) = admin_url(client) else {
         return pushed;
     };
     let address = format!("{url}/{path}");

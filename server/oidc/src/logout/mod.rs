@@ -38,7 +38,7 @@ use crate::token;
 pub use admin_url::{Pushed, push_logout, push_not_before};
 pub use notices::{
     Ended, FrontChannelNotice, deliver, deliver_logouts, deliver_soon, end_back_channel_sessions,
-    end_session, end_sessions_of_user, notify,
+    end_session, end_sessions_of_user,
 };
 
 /// Seconds that the confirmation page may be looked at.
@@ -132,8 +132,9 @@ async fn end_of_token(
     let session_id = refresh.str("sid").unwrap_or_default();
     event.session_id = Some(session_id.to_owned());
     event.user_id = refresh.sub().map(str::to_owned);
-    let ended = end_session(&context.services, &context.realm, session_id, event).await?;
-    Ok(ended.is_some())
+    let ended =
+        notices::end_session_unseen(&context.services, &context.realm, session_id, event).await?;
+    Ok(ended)
 }
 
 async fn logout(

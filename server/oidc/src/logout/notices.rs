@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use realmkeep_authn::Services;
+use realmkeep_authn::session_end::{self, admin_url, back_channel_url};
 use realmkeep_events::Event;
 use realmkeep_jose::Algorithm;
 use realmkeep_representations::ClientRepresentation;
@@ -22,8 +23,6 @@ use uuid::Uuid;
 use crate::claims;
 use crate::error::{OAuthError, chain};
 
-/// Seconds after which the notice of an ended session is of no use any more.
-const EXPIRY: i64 = 86_400;
 /// Seconds to the second attempt; each further one waits twice as long, up to the limit.
 const FIRST_RETRY: i64 = 10;
 const LONGEST_RETRY: i64 = 3_600;
@@ -68,19 +67,51 @@ pub async fn end_session(
     };
     let mut batch = Batch::new();
     let front_channel = notify(services, realm, &session, &mut batch).await?;
-    // Of two that end it at the same time, one tells the applications.
+    let ended = commit(services, realm, session_id, batch, event).await?;
+    Ok(ended.then_some(Ended {
+        user_id: session.user_id,
+        front_channel,
+    }))
+}
+
+/// As [`end_session`], where no browser takes part: whoever can be told by back channel is told so.
+/// Whether there was such a session.
+///
+/// # Errors
+/// When the database fails; the session goes on then.
+pub(super) async fn end_session_unseen(
+    services: &Arc<Services>,
+    realm: &Realm,
+    session_id: &str,
+    event: &mut Event,
+) -> Result<bool, StoreError> {
+    let Some(session) = services.store.find_session(&realm.id, session_id).await? else {
+        return Ok(false);
+    };
+    let mut batch = Batch::new();
+    for step in session_end::notices(services, realm, &session).await? {
+        batch.push(step);
+    }
+    commit(services, realm, session_id, batch, event).await
+}
+
+/// Ends the session with its notices. Of two that end it at the same time, one tells the applications.
+async fn commit(
+    services: &Arc<Services>,
+    realm: &Realm,
+    session_id: &str,
+    mut batch: Batch,
+    event: &mut Event,
+) -> Result<bool, StoreError> {
     batch.push(Store::end_session(&realm.id, session_id).or_fail("the session has ended"));
     services.events.stage(realm, &mut batch, event);
     match services.store.commit(batch).await {
         Ok(_) => {}
-        Err(StoreError::Guard(_)) => return Ok(None),
+        Err(StoreError::Guard(_)) => return Ok(false),
         Err(error) => return Err(error),
     }
     deliver_soon(services);
-    Ok(Some(Ended {
-        user_id: session.user_id,
-        front_channel,
-    }))
+    Ok(true)
 }
 
 /// Ends all sessions of a user, offline ones excepted, and tells the applications.
@@ -92,13 +123,11 @@ pub async fn end_sessions_of_user(
     realm: &Realm,
     user_id: &str,
 ) -> Result<(), StoreError> {
-    let store = &services.store;
     let mut batch = Batch::new();
-    for session in store.sessions_of_user(&realm.id, user_id).await? {
-        notify(services, realm, &session, &mut batch).await?;
+    for step in session_end::end_of_user(services, realm, user_id).await? {
+        batch.push(step);
     }
-    batch.push(Store::end_sessions_of_user(&realm.id, user_id));
-    store.commit(batch).await?;
+    services.store.commit(batch).await?;
     deliver_soon(services);
     Ok(())
 }
@@ -129,8 +158,9 @@ pub async fn end_back_channel_sessions(
             }
             let mut batch = Batch::new();
             for session in sessions {
-                notify(services, realm, &session, &mut batch).await?;
-                batch.push(Store::end_session(&realm.id, &session.id));
+                for step in session_end::end(services, realm, &session).await? {
+                    batch.push(step);
+                }
             }
             store.commit(batch).await?;
             deliver_soon(services);
@@ -140,17 +170,13 @@ pub async fn end_back_channel_sessions(
 }
 
 /// Adds to the batch what tells the clients of a session that it ends; returns what only the browser
-/// can tell. For those who end sessions in a batch of their own; they call [`deliver_soon`] after it.
-///
-/// # Errors
-/// When the database fails.
-pub async fn notify(
+/// can tell.
+async fn notify(
     services: &Services,
     realm: &Realm,
     session: &UserSession,
     batch: &mut Batch,
 ) -> Result<Vec<FrontChannelNotice>, StoreError> {
-    let now = services.clock.now();
     let mut front_channel = Vec::new();
     for part in services.store.client_sessions(&session.id).await? {
         let client = services.store.client_by_id(realm, &part.client_id).await?;
@@ -163,18 +189,8 @@ pub async fn notify(
                 name: name.to_owned(),
                 url,
             });
-        } else if back_channel_url(client).is_some() || admin_url(client).is_some() {
-            let notice = LogoutNotice {
-                realm: realm.name.clone(),
-                client: part.client_id,
-                session_id: session.id.clone(),
-                user_id: session.user_id.clone(),
-            };
-            let id = Uuid::new_v4().to_string();
-            let expires = now.saturating_add(EXPIRY);
-            batch.push(Store::insert_logout_notice(
-                &id, &realm.id, &notice, now, expires,
-            )?);
+        } else if let Some(step) = session_end::notice(services, realm, client, session)? {
+            batch.push(step);
         }
     }
     Ok(front_channel)
@@ -388,15 +404,6 @@ fn front_channel_url(
             .append_pair("sid", session_id);
     }
     Some(url.into())
-}
-
-fn back_channel_url(client: &ClientRepresentation) -> Option<&str> {
-    attribute(client, "backchannel.logout.url")
-}
-
-/// Without the slash at its end.
-fn admin_url(client: &ClientRepresentation) -> Option<String> {
-    super::admin_url::of(client)
 }
 
 fn is_on(client: &ClientRepresentation, name: &str) -> bool {

@@ -30,6 +30,7 @@ use uuid::Uuid;
 use access::Access;
 use policies::{Policies, Request};
 
+use crate::claims::{self, sector_differs};
 use crate::client_auth;
 use crate::context::Context;
 use crate::cors;
@@ -136,6 +137,7 @@ async fn register(context: &Context, headers: &HeaderMap, body: &Bytes, form: Wi
             before: None,
         };
         policies.check(context, request).await?;
+        check_sector(context, &client).await?;
         let (token, client) = insert(context, client, &access).await?;
         let mut event = context.event(EventType::ClientRegister);
         event.client_id.clone_from(&client.client_id);
@@ -222,6 +224,9 @@ async fn update(
                 before: Some(before),
             };
             policies.check(context, request).await?;
+        }
+        if sector_differs(before, &client) {
+            check_sector(context, &client).await?;
         }
         let token = replace(context, before, &client, &access, row).await?;
         let mut event = context.event(EventType::ClientUpdate);
@@ -424,9 +429,23 @@ fn overlay(
 }
 
 /// Whether only administrators and the server set the attribute: what the client authenticates by,
-/// and how long its secrets are good.
+/// whose tokens it may exchange, how it proves its keys, and how long its secrets are good.
 fn is_kept_attribute(name: &str) -> bool {
-    name.starts_with("jwt.credential.") || name.starts_with("client.secret.")
+    const BEGINNINGS: [&str; 4] = [
+        "jwt.credential.",
+        "client.secret.",
+        "token.exchange.",
+        "dpop.nonce.",
+    ];
+    BEGINNINGS
+        .iter()
+        .any(|beginning| name.starts_with(beginning))
+}
+
+async fn check_sector(context: &Context, client: &ClientRepresentation) -> Result<(), OAuthError> {
+    let http = context.services.remote_keys.http();
+    let checked = claims::check_sector(http, client).await;
+    checked.map_err(|text| problem("invalid_client_metadata", text))
 }
 
 fn check(context: &Context, client: &ClientRepresentation) -> Result<(), OAuthError> {

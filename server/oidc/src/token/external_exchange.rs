@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use http::StatusCode;
+use realmkeep_authn::brute_force;
 use realmkeep_authn::new_account::{NewAccount, new_user};
-use realmkeep_authn::{brute_force, random, session};
 use realmkeep_events::Event;
 use realmkeep_model::user_profile::Attributes;
 use realmkeep_representations::{
     ClientRepresentation, FederatedIdentityRepresentation, IdentityProviderRepresentation,
 };
-use realmkeep_store::sessions::{ClientSessionDetail, UserSession, UserSessionDetail};
+use realmkeep_store::sessions::{ClientSessionDetail, UserSessionDetail};
 use realmkeep_store::{Batch, Step, StoreError, Subject, Touch};
 
 use super::external_identity::{ExternalIdentity, config, identify};
@@ -90,18 +90,12 @@ pub(super) async fn exchange(
         (PROVIDER_NOTE.to_owned(), alias),
         (IDENTITY_NOTE.to_owned(), identity.subject),
     ];
-    let session = UserSession {
-        id: random::token(18),
-        user_id: user_id.clone(),
-        started: context.now,
-        last_refresh: context.now,
-        expires: session::expiry(&context.realm, false, context.now, context.now),
-        detail: UserSessionDetail {
-            ip_address: context.ip.clone(),
-            notes: notes.into(),
-            ..UserSessionDetail::default()
-        },
+    let login = UserSessionDetail {
+        ip_address: context.ip.clone(),
+        notes: notes.into(),
+        ..UserSessionDetail::default()
     };
+    let session = offline::online(context, &user_id, login);
     event.session_id = Some(session.id.clone());
     let detail = ClientSessionDetail {
         scope: scopes.all(),

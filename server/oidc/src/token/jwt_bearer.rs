@@ -1,13 +1,13 @@
 //! An assertion of a trusted issuer about a user becomes an access token (RFC 7523 section 2.1). The
 //! issuer is an identity provider of the realm, the user is linked to its subject.
 
-use realmkeep_authn::{brute_force, random, session};
+use realmkeep_authn::brute_force;
 use realmkeep_events::Event;
 use realmkeep_jose::validate::{Audience, Checks};
 use realmkeep_jose::{Algorithm, UnverifiedJwt, base64url, sha256, verify};
 use realmkeep_representations::{ClientRepresentation, IdentityProviderRepresentation};
 use realmkeep_store::Batch;
-use realmkeep_store::sessions::{ClientSessionDetail, UserSession, UserSessionDetail};
+use realmkeep_store::sessions::{ClientSessionDetail, UserSessionDetail};
 use realmkeep_store::single_use::Space;
 
 use super::{TokenRequest, offline};
@@ -53,17 +53,11 @@ pub(super) async fn redeem(
     if !brute_force::may_authenticate(services, &context.realm, &user_id).await? {
         return Err(refused("the user is locked out").event("user_temporarily_disabled"));
     }
-    let session = UserSession {
-        id: random::token(18),
-        user_id,
-        started: context.now,
-        last_refresh: context.now,
-        expires: session::expiry(&context.realm, false, context.now, context.now),
-        detail: UserSessionDetail {
-            ip_address: context.ip.clone(),
-            ..UserSessionDetail::default()
-        },
+    let login = UserSessionDetail {
+        ip_address: context.ip.clone(),
+        ..UserSessionDetail::default()
     };
+    let session = offline::online(context, &user_id, login);
     event.session_id = Some(session.id.clone());
     let detail = ClientSessionDetail {
         scope: scopes.all(),

@@ -68,6 +68,18 @@ fn is_in_scope(
     })
 }
 
+/// A session that begins now, without a browser.
+pub(super) fn online(context: &Context, user_id: &str, detail: UserSessionDetail) -> UserSession {
+    UserSession {
+        id: random::token(18),
+        user_id: user_id.to_owned(),
+        started: context.now,
+        last_refresh: context.now,
+        expires: session::expiry(&context.realm, false, context.now, context.now),
+        detail,
+    }
+}
+
 /// An offline session that begins now, for the user of a login.
 pub(super) fn begin(context: &Context, user_id: &str, login: &UserSessionDetail) -> UserSession {
     let mut session = UserSession {

@@ -2,9 +2,9 @@
 //! new applications use the code flow.
 
 use realmkeep_authn::flow::Submitted;
-use realmkeep_authn::{LoginFailure, Refusal, direct_grant, random, session};
+use realmkeep_authn::{LoginFailure, Refusal, direct_grant};
 use realmkeep_events::Event;
-use realmkeep_store::sessions::{ClientSessionDetail, UserSession, UserSessionDetail};
+use realmkeep_store::sessions::{ClientSessionDetail, UserSessionDetail};
 
 use super::{TokenRequest, offline};
 use crate::error::{OAuthError, chain};
@@ -60,14 +60,7 @@ pub(super) async fn login(
         offline::check(&context.realm, representation, &subject, &scopes)?;
         offline::begin(context, &user_id, &login)
     } else {
-        UserSession {
-            id: random::token(18),
-            user_id,
-            started: context.now,
-            last_refresh: context.now,
-            expires: session::expiry(&context.realm, false, context.now, context.now),
-            detail: login,
-        }
+        offline::online(context, &user_id, login)
     };
     event.session_id = Some(session.id.clone());
     let detail = ClientSessionDetail {

@@ -209,6 +209,41 @@ async fn wrong_objects_are_refused() {
     }
 }
 
+/// A client may be bound to what FAPI 2.0 Message Signing asks of request objects (section 5.3.1).
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_may_have_to_say_when_they_are_for() {
+    let (server, key) = signing().await;
+    server
+        .change_client("app", |client| {
+            let attributes = client.attributes.get_or_insert_default();
+            let name = "request.object.lifetime.required".to_owned();
+            attributes.insert(name, "true".to_owned());
+        })
+        .await;
+    let now = server.services.clock.now();
+    let browser = Browser::default();
+    let good = json!({"nbf": now - 3_000, "exp": now + 500});
+    let token = key.sign(TYPE, &object(&server, good)).unwrap();
+    let more = [("request", token.as_str())];
+    let page = browser.get(&server, &authorize(&server, &more)).await;
+    assert_eq!(page.status, StatusCode::OK, "{page:?}");
+    for wrong in [
+        json!({"nbf": null}),
+        json!({"exp": null}),
+        json!({"nbf": now - 3_700, "exp": now - 200 + 60}),
+        json!({"nbf": now - 3_700, "exp": now + 60}),
+        json!({"nbf": now - 10, "exp": now + 3_610}),
+        json!({"iss": null}),
+        json!({"aud": null}),
+    ] {
+        let token = key.sign(TYPE, &object(&server, wrong.clone())).unwrap();
+        let more = [("request", token.as_str())];
+        let seen = browser.get(&server, &authorize(&server, &more)).await;
+        let error = &seen.answer()["error"];
+        assert_eq!(error, "invalid_request_object", "{wrong}");
+    }
+}
+
 /// The algorithm is the client's, and a secret signs only for a client that has one.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_algorithm_is_pinned() {

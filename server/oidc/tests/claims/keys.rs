@@ -230,11 +230,15 @@ fn metadata_tells_public_parts_only() {
             "ecdsa-generated",
             json!({"ecdsaEllipticCurveKey": ["P-384"]}),
         ),
+        made(
+            "ecdsa-generated",
+            json!({"ecdsaEllipticCurveKey": ["P-521"]}),
+        ),
         made("eddsa-generated", json!({"active": ["false"]})),
         made("hmac-generated", json!({"enabled": ["false"]})),
     ];
     let told = serde_json::to_value(providers::metadata(keys.clone())).unwrap();
-    for (key, found) in keys.iter().zip(["RSA", "EC", "OKP", "OCT"]) {
+    for (key, found) in keys.iter().zip(["RSA", "EC", "EC", "OKP", "OCT"]) {
         let listed = told["keys"]
             .as_array()
             .unwrap()
@@ -247,6 +251,7 @@ fn metadata_tells_public_parts_only() {
     }
     assert_eq!(told["active"]["RS256"], keys[0].kid.as_str());
     assert_eq!(told["active"]["ES384"], keys[1].kid.as_str());
+    assert_eq!(told["active"]["ES512"], keys[2].kid.as_str());
     assert!(told["active"].get("EdDSA").is_none());
     let rsa = told["keys"]
         .as_array()
@@ -274,10 +279,6 @@ fn settings_that_make_no_key_are_refused() {
     let unsupported = [
         ("rsa-generated", json!({"keySize": ["1024"]})),
         (
-            "ecdsa-generated",
-            json!({"ecdsaEllipticCurveKey": ["P-521"]}),
-        ),
-        (
             "eddsa-generated",
             json!({"eddsaEllipticCurveKey": ["Ed448"]}),
         ),
@@ -296,6 +297,10 @@ fn settings_that_make_no_key_are_refused() {
         );
     }
     let invalid = [
+        (
+            "ecdsa-generated",
+            json!({"ecdsaEllipticCurveKey": ["secp256k1"]}),
+        ),
         ("rsa-generated", json!({"keySize": ["17"]})),
         ("rsa-generated", json!({"priority": ["high"]})),
         ("rsa-generated", json!({"algorithm": ["ES256"]})),

@@ -639,3 +639,35 @@ fn between(text: &str, before: &str, after: &str) -> String {
     let length = text[start..].find(after).unwrap();
     text[start..start + length].to_owned()
 }
+
+/// A session that ends by the revocation of its refresh token, or by the refresh token at the logout
+/// endpoint, is told by back channel, even where the application has a front channel too: no browser
+/// is there to use it.
+///
+/// spec: OEP-03
+#[tokio::test]
+async fn ends_without_a_browser_are_told_by_back_channel() {
+    let server = server_with(json!({"frontchannelLogout": true, "attributes": {
+        "frontchannel.logout.url": "http://127.0.0.1:9/front",
+        "backchannel.logout.url": "http://127.0.0.1:9/out",
+    }}))
+    .await;
+    let store = &server.services.store;
+    let mut sessions = Vec::new();
+    let tokens = login(&server, "app", "openid").await;
+    sessions.push(access(&tokens)["sid"].as_str().unwrap().to_owned());
+    let form = [
+        ("client_id", "app"),
+        ("client_secret", "s3cret"),
+        ("token", tokens.text("refresh_token")),
+    ];
+    assert_eq!(server.post("revoke", &form).await.status, 200);
+    let tokens = login(&server, "app", "openid").await;
+    sessions.push(access(&tokens)["sid"].as_str().unwrap().to_owned());
+    end_by_refresh_token(&server, "app", tokens.text("refresh_token")).await;
+    let told = store.due_logout_notices(i64::MAX, 10).await.unwrap();
+    let mut told: Vec<String> = told.into_iter().map(|due| due.notice.session_id).collect();
+    told.sort();
+    sessions.sort();
+    assert_eq!(told, sessions);
+}

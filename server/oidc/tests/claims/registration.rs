@@ -717,3 +717,63 @@ async fn a_secret_rotates_with_an_update_near_its_end() {
     server.services.clock.advance(201);
     assert!(!works(&first).await && works(&second).await);
 }
+
+/// The redirect URIs of a client that knows its users by pseudonyms are those of its sector: listed at
+/// the sector identifier URI, or all of one host (OpenID Connect Registration section 5).
+#[tokio::test]
+async fn sectors_are_checked() {
+    let server = Server::start().await;
+    let token = initial(&server, "ia-1", 20, 0).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let list = json!([
+        "https://a.test/cb",
+        "https://b.test/cb",
+        "https://c.test/cb"
+    ]);
+    let app = axum::Router::new()
+        .route("/list", axum::routing::get(async move || axum::Json(list)))
+        .route("/text", axum::routing::get(async || "no list"));
+    let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let register = async |uris: Value, sector: Option<&str>| {
+        let mut given = metadata();
+        given["redirect_uris"] = uris;
+        if let Some(path) = sector {
+            given["sector_identifier_uri"] = json!(format!("{base}{path}"));
+        }
+        send(&server, Method::POST, "openid-connect", Some(&token), given).await
+    };
+    let two = json!(["https://a.test/cb", "https://b.test/cb"]);
+    let made = register(two.clone(), Some("/list")).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    assert_eq!(
+        made.body["sector_identifier_uri"],
+        json!(format!("{base}/list"))
+    );
+    let other = json!(["https://a.test/cb", "https://evil.test/cb"]);
+    for (uris, sector) in [
+        (two.clone(), None),
+        (other, Some("/list")),
+        (two.clone(), Some("/text")),
+        (two.clone(), Some("/nothing")),
+    ] {
+        let refused = register(uris.clone(), sector).await;
+        assert_eq!(refused.status, 400, "{uris} {sector:?} {refused:?}");
+        assert_eq!(refused.body["error"], "invalid_client_metadata");
+    }
+    // A change is checked as well.
+    let id = made.text("client_id");
+    let own = made.text("registration_access_token").to_owned();
+    let mut changed = made.body.clone();
+    changed["redirect_uris"] = json!(["https://evil.test/cb"]);
+    let path = format!("openid-connect/{id}");
+    let refused = send(&server, Method::PUT, &path, Some(&own), changed.clone()).await;
+    assert_eq!(
+        refused.body["error"], "invalid_client_metadata",
+        "{refused:?}"
+    );
+    changed["redirect_uris"] = json!(["https://c.test/cb"]);
+    let put = send(&server, Method::PUT, &path, Some(&own), changed).await;
+    assert_eq!(put.status, 200, "{put:?}");
+    task.abort();
+}

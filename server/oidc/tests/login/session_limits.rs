@@ -65,12 +65,23 @@ async fn the_oldest_session_ends() {
         ("behavior", "Terminate oldest session"),
     ];
     let server = limited(&settings).await;
+    server
+        .change_client("app", |client| {
+            let attributes = client.attributes.get_or_insert_default();
+            let name = "backchannel.logout.url".to_owned();
+            attributes.insert(name, "http://127.0.0.1:9/out".to_owned());
+        })
+        .await;
     let browsers = [Browser::default(), Browser::default(), Browser::default()];
     for browser in &browsers {
         done(&login(&server, browser, "app").await);
         server.services.clock.advance(10);
     }
     assert_eq!(sessions(&server, "alice").await, 2);
+    // The application is told that the oldest one has ended.
+    let store = &server.services.store;
+    let told = store.due_logout_notices(i64::MAX, 10).await.unwrap();
+    assert_eq!(told.len(), 1, "{told:?}");
     let oldest = browsers[0].get(&server, &authorize(&server, &[])).await;
     asks(&oldest, "password");
     done(&browsers[1].get(&server, &authorize(&server, &[])).await);

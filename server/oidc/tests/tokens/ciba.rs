@@ -327,6 +327,13 @@ async fn requests_may_be_signed() {
         let own = [("request", request.as_str()), ("login_hint", "nobody")];
         server.post("ext/ciba/auth", &form(&[&own, &CONF])).await
     };
+    let once = key.sign("JWT", &good()).unwrap();
+    assert_eq!(send(once.clone()).await.status, 200);
+    send(once).await.refused(
+        400,
+        "invalid_request",
+        "The signed authentication request was used before",
+    );
     let answer = send(key.sign("JWT", &good()).unwrap()).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let (_, told) = world.delegated.lock().unwrap().last().unwrap().clone();

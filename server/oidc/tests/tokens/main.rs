@@ -8,6 +8,7 @@
 )]
 
 mod bad_input;
+mod bounds;
 mod ciba;
 mod client_auth;
 mod device;
