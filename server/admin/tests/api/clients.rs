@@ -742,5 +742,5 @@ async fn flows_tell_who_uses_them() {
         .get("/r/ui-ext/available-event-listeners")
         .await
         .is(200);
-    assert_eq!(listeners.names("id"), ["jboss-logging"]);
+    assert_eq!(listeners.names("id"), ["email", "jboss-logging", "webhook"]);
 }

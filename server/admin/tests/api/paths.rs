@@ -252,7 +252,7 @@ async fn every_path_wants_an_administrator() {
         let mut columns = line.split('\t');
         let (method, path) = (columns.next().unwrap(), columns.next().unwrap());
         let filled = filled(method, path, &ids);
-        let body = (method != "GET").then(|| Value::Array(Vec::new()));
+        let body = (method != "GET").then(|| body_for(method, path));
         let method: Method = method.parse().unwrap();
         stranger
             .call(method.clone(), &filled, body.clone())

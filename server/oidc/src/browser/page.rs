@@ -166,19 +166,38 @@ pub(crate) fn page(context: &Context, status: StatusCode, page: Html) -> Respons
     if let Ok(lang) = HeaderValue::from_str(&page.lang) {
         sent.insert(header::CONTENT_LANGUAGE, lang);
     }
-    match setting("xFrameOptions").map(str::trim) {
-        Some("") => {
-            sent.remove(header::X_FRAME_OPTIONS);
+    let secure = context.services.base_url.is_secure();
+    for (name, header) in &REALM_HEADERS {
+        if *header == header::STRICT_TRANSPORT_SECURITY && !secure {
+            continue;
         }
-        Some(value) => {
-            if let Ok(value) = HeaderValue::from_str(value) {
-                sent.insert(header::X_FRAME_OPTIONS, value);
+        match setting(name).map(str::trim) {
+            Some("") => {
+                sent.remove(header);
             }
+            Some(value) => {
+                if let Ok(value) = HeaderValue::from_str(value) {
+                    sent.insert(header, value);
+                }
+            }
+            None => {}
         }
-        None => {}
     }
     response
 }
+
+/// The realm's `browserSecurityHeaders` that are sent as they are; an empty one is not sent.
+static REALM_HEADERS: [(&str, HeaderName); 6] = [
+    (
+        "contentSecurityPolicyReportOnly",
+        header::CONTENT_SECURITY_POLICY_REPORT_ONLY,
+    ),
+    ("referrerPolicy", header::REFERRER_POLICY),
+    ("strictTransportSecurity", header::STRICT_TRANSPORT_SECURITY),
+    ("xContentTypeOptions", header::X_CONTENT_TYPE_OPTIONS),
+    ("xFrameOptions", header::X_FRAME_OPTIONS),
+    ("xRobotsTag", HeaderName::from_static("x-robots-tag")),
+];
 
 /// The hash of a script, as Content-Security-Policy writes it.
 pub(crate) fn csp_hash(script: &str) -> String {
