@@ -594,7 +594,7 @@ async fn a_batch_is_carried_out_as_a_whole_or_not_at_all() {
 
     // Each operation needs the rights of the call by itself.
     let manager = server
-        .user_with("r", "cm", "realm-management", &["manage-clients"])
+        .user_with("r", "carl", "realm-management", &["manage-clients"])
         .await;
     let refused = manager
         .post(
