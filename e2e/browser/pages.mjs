@@ -23,6 +23,7 @@ const ELSEWHERE = {
   'webauthn-authenticate': 'webauthn.mjs, which has keys',
   'webauthn-error': 'webauthn.mjs',
   'webauthn-register': 'webauthn.mjs',
+  welcome: 'a server without an administrator',
 };
 
 const steps = new Steps('pages');
