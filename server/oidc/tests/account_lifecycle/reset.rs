@@ -107,7 +107,10 @@ async fn links_are_good_in_their_realm_for_their_time_and_unchanged() {
     ask(&server, &Browser::default(), "alice").await;
     let url = smtp.next().await.unwrap().link("action-token").unwrap();
     let browser = Browser::default();
-    let changed = format!("{}A", &url[..url.len() - 1]);
+    // Not the last letter: of its bits base64url ignores some.
+    let (kept, last) = url.split_at(url.len() - 10);
+    let other = if last.starts_with('A') { "B" } else { "A" };
+    let changed = format!("{kept}{other}{}", &last[1..]);
     for url in [
         changed,
         format!("{url}A"),
