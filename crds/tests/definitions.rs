@@ -6,6 +6,8 @@
     clippy::indexing_slicing
 )]
 
+use std::{collections::BTreeMap, fs, path::Path};
+
 use realmkeep_crds::{crd_yaml, crds};
 use serde_json::Value;
 
@@ -26,12 +28,38 @@ fn schema(kind: &str) -> Value {
 }
 
 #[test]
+fn the_files_in_yaml_are_what_the_types_say() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("yaml");
+    let wanted: BTreeMap<String, String> = crd_yaml().unwrap().into_iter().collect();
+    let present: BTreeMap<String, String> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            (name, fs::read_to_string(&path).unwrap())
+        })
+        .collect();
+    let stale: Vec<&String> = wanted
+        .keys()
+        .chain(present.keys())
+        .filter(|name| wanted.get(*name) != present.get(*name))
+        .collect();
+    assert!(
+        stale.is_empty(),
+        "run `cargo xtask crds` and commit what it writes: {stale:?}"
+    );
+}
+
+#[test]
 fn files_are_the_same_on_every_run_and_small_enough_to_apply() {
     let first = crd_yaml().unwrap();
     assert_eq!(first, crd_yaml().unwrap());
-    assert_eq!(first.len(), 5);
+    assert_eq!(first.len(), crds().len() + 1);
     for (file, text) in &first {
-        assert!(file.starts_with("realmkeep.dev_") && file.ends_with(".yaml"));
+        assert!(
+            file == "kustomization.yaml"
+                || file.starts_with("realmkeep.dev_") && file.ends_with(".yaml")
+        );
         // kubectl's last-applied annotation holds 256 KiB at most.
         assert!(text.len() < 250_000, "{file} has {} bytes", text.len());
     }

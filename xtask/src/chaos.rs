@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use crate::{postgres::Postgres, shell};
+use crate::{postgres, shell};
 
 #[derive(Args)]
 pub struct Options {
@@ -18,38 +18,36 @@ pub struct Options {
     seed: Option<u64>,
 }
 
+/// How long the checker watches a database that is broken on purpose.
+const SABOTAGE_SECONDS: u64 = 10;
+
 pub fn run(options: &Options) -> Result<ExitCode> {
-    shell::run(shell::cargo().args(["build", "--package=realmkeep", "--package=realmkeep-chaos"]))?;
-    let good = campaign(options, false)? & campaign(options, true)?;
-    Ok(if good {
+    let good = campaigns(options.seconds, options.seed)?;
+    Ok(if good.iter().all(|good| *good) {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
 }
 
-fn campaign(options: &Options, sabotage: bool) -> Result<bool> {
-    println!(
-        "\n== chaos{}",
-        if sabotage {
-            ": a broken database, which the checker has to find"
-        } else {
-            ""
-        }
-    );
+/// The campaign, and the one that has to be found out: whether each went well.
+pub fn campaigns(seconds: u64, seed: Option<u64>) -> Result<[bool; 2]> {
+    // Of the whole workspace, as it is built already: a part has other features.
+    shell::run(shell::cargo().args(["build", "--workspace", "--bins", "--locked"]))?;
+    println!("-- {seconds} seconds of faults");
+    let campaign = campaign(seconds, seed, false)?;
+    println!("-- a database that is broken on purpose, which the checker has to find");
+    let sabotage = self::campaign(SABOTAGE_SECONDS, seed, true)?;
+    Ok([campaign, sabotage])
+}
+
+fn campaign(seconds: u64, seed: Option<u64>, sabotage: bool) -> Result<bool> {
     let programs = shell::target()?.join("debug");
-    let postgres = Postgres::start()?;
     let mut chaos = shell::command(programs.join("realmkeep-chaos"));
-    chaos
-        .arg("--program")
-        .arg(programs.join("realmkeep"))
-        .args(["--database", &postgres.url()])
-        .arg("--restart-database")
-        .args(postgres.restart())
-        .arg(";");
-    let seconds = if sabotage { 10 } else { options.seconds };
+    chaos.arg("--program").arg(programs.join("realmkeep"));
+    chaos.arg("--postgres").arg(postgres::programs()?);
     chaos.args(["--seconds", &seconds.to_string()]);
-    if let Some(seed) = options.seed {
+    if let Some(seed) = seed {
         chaos.args(["--seed", &seed.to_string()]);
     }
     if sabotage {

@@ -27,11 +27,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Write the custom resource definitions to crds/yaml.
-    Crds {
-        /// Write nothing; fail when a file is not what the types say.
-        #[arg(long)]
-        check: bool,
-    },
+    Crds,
     /// The test cluster of e2e/cluster.
     Cluster {
         #[command(subcommand)]
@@ -68,7 +64,7 @@ enum Command {
 
 fn main() -> Result<ExitCode> {
     match Arguments::parse().command {
-        Command::Crds { check } => crds::run(check),
+        Command::Crds => crds::run(),
         Command::Cluster { command } => cluster::run(&command),
         Command::Test { fast, only } => test::run(fast, &only),
         Command::Chaos(options) => chaos::run(&options),

@@ -97,33 +97,6 @@ impl Postgres {
         format!("postgres://{role}@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// The command that ends the server as a crash does, and starts it again.
-    pub fn restart(&self) -> Vec<String> {
-        let mut words = Vec::new();
-        if tools::is_root() {
-            words.extend(
-                [
-                    "setpriv",
-                    "--reuid",
-                    USER,
-                    "--regid",
-                    USER,
-                    "--clear-groups",
-                ]
-                .map(str::to_owned),
-            );
-        }
-        words.push(self.programs.join("pg_ctl").display().to_string());
-        words.extend(["restart", "--mode=immediate", "--wait", "--silent"].map(str::to_owned));
-        words.push(format!("--pgdata={}", self.folder.join("data").display()));
-        // Its own file: the first one belongs to who started the server.
-        words.push(format!(
-            "--log={}",
-            self.folder.join("restart.log").display()
-        ));
-        words
-    }
-
     fn wait(&mut self) -> Result<()> {
         for _ in 0..300 {
             if let Some(status) = self.server.try_wait().context("waiting for postgres")? {
@@ -145,8 +118,7 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // It may be another process than the first, after a restart. A fast shutdown: a killed
-        // server leaves shared memory behind.
+        // A fast shutdown: a killed server leaves shared memory behind.
         let _ = as_user(&self.programs.join("pg_ctl"))
             .args(["stop", "--mode=fast", "--wait", "--silent", "--pgdata"])
             .arg(self.folder.join("data"))
@@ -171,7 +143,7 @@ fn as_user(program: &Path) -> Command {
 }
 
 /// The folder of the server's programs, which are in no PATH on Debian.
-fn programs() -> Result<PathBuf> {
+pub fn programs() -> Result<PathBuf> {
     if let Some(found) = newest() {
         return Ok(found);
     }

@@ -11,9 +11,12 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::shell;
+
+/// Of docs/spec: the rows that no test can show, each with the reason.
+const WITHOUT_A_TEST: &str = "without-a-test.md";
 
 /// Folders that hold no tests of ours.
 const SKIPPED: [&str; 4] = ["target", ".git", "node_modules", "docs"];
@@ -27,6 +30,7 @@ struct Row {
 pub fn run(open: Option<&str>) -> Result<ExitCode> {
     let root = shell::root();
     let rows = rows(&root.join("docs/spec"))?;
+    let reasons = reasons(&root.join("docs/spec").join(WITHOUT_A_TEST))?;
     let known: BTreeSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
     let mut tags = Vec::new();
     scan(&root, &root, &mut tags)?;
@@ -49,6 +53,17 @@ pub fn run(open: Option<&str>) -> Result<ExitCode> {
         }
     }
 
+    for id in reasons.keys() {
+        if !known.contains(id.as_str()) {
+            problems.push(format!("{WITHOUT_A_TEST}: no row {id} in docs/spec"));
+        }
+        if covered.contains(id.as_str()) {
+            problems.push(format!(
+                "{WITHOUT_A_TEST}: {id} has a test: remove its line"
+            ));
+        }
+    }
+
     if let Some(area) = open {
         let mut of_area = rows
             .iter()
@@ -59,19 +74,30 @@ pub fn run(open: Option<&str>) -> Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
         for row in of_area.filter(|row| !covered.contains(row.id.as_str())) {
-            println!("{:9} {}", row.id, row.capability);
+            match reasons.get(&row.id) {
+                Some(reason) => println!("{:9} {} [{reason}]", row.id, row.capability),
+                None => println!("{:9} {}", row.id, row.capability),
+            }
         }
     } else {
-        let mut areas: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        let mut areas: BTreeMap<&str, (usize, usize, usize)> = BTreeMap::new();
         for row in &rows {
-            let (done, all) = areas.entry(&row.area).or_default();
+            let (done, reasoned, all) = areas.entry(&row.area).or_default();
             *all += 1;
             *done += usize::from(covered.contains(row.id.as_str()));
+            *reasoned += usize::from(reasons.contains_key(&row.id));
         }
-        for (area, (done, all)) in &areas {
-            println!("{area:8} {done:4} / {all}");
+        println!("area     with a test / rows, of the others with a reason for none");
+        for (area, (done, reasoned, all)) in &areas {
+            println!("{area:8} {done:4} / {all:4} {reasoned:4}");
         }
-        println!("{:8} {:4} / {}", "all", covered.len(), rows.len());
+        println!(
+            "{:8} {:4} / {:4} {:4}",
+            "all",
+            covered.len(),
+            rows.len(),
+            reasons.len()
+        );
     }
     for problem in &problems {
         eprintln!("{problem}");
@@ -91,6 +117,7 @@ fn rows(folder: &Path) -> Result<Vec<Row>> {
         .into_iter()
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .filter(|path| !path.ends_with(WITHOUT_A_TEST))
         .collect();
     files.sort();
     for file in files {
@@ -110,6 +137,31 @@ fn rows(folder: &Path) -> Result<Vec<Row>> {
         }
     }
     Ok(rows)
+}
+
+/// Id and reason of the rows that no test can show: lines `| ID | kind | why |`.
+fn reasons(file: &Path) -> Result<BTreeMap<String, String>> {
+    let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+    let mut reasons = BTreeMap::new();
+    for line in text.lines() {
+        let cells: Vec<&str> = line.split('|').skip(1).map(str::trim).collect();
+        let [id, kind, why, ..] = cells.as_slice() else {
+            continue;
+        };
+        if area_of(id).is_none() {
+            continue;
+        }
+        if kind.is_empty() || why.is_empty() {
+            bail!("{WITHOUT_A_TEST}: {id}: write `| {id} | kind | why |`");
+        }
+        if reasons
+            .insert((*id).to_owned(), format!("{kind}: {why}"))
+            .is_some()
+        {
+            bail!("{WITHOUT_A_TEST}: {id} stands twice");
+        }
+    }
+    Ok(reasons)
 }
 
 /// The area of an id: `FCA` of `FCA-07`. None for what is not an id.

@@ -9,10 +9,12 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::{cluster, console, postgres::Postgres, shell, tools};
+use crate::{chaos, cluster, console, postgres::Postgres, shell, tools};
 
 const NEXTEST: &str = "0.9.151";
 const CARGO_DENY: &str = "0.20.2";
+/// Of faults: each kind comes at least once in it.
+const CHAOS_SECONDS: u64 = 60;
 
 /// What a step, or all of them, came to.
 #[derive(Default)]
@@ -70,9 +72,6 @@ pub fn run(fast: bool, only: &[String]) -> Result<ExitCode> {
             "-Dwarnings",
         ]))
     });
-    run.step("custom resource definitions", false, || {
-        check(shell::cargo().args(["xtask", "crds", "--check"]))
-    });
     run.step("spec tags", false, || {
         check(shell::cargo().args(["xtask", "spec"]))
     });
@@ -83,6 +82,14 @@ pub fn run(fast: bool, only: &[String]) -> Result<ExitCode> {
     let mut left_out = Vec::new();
     run.step("dependencies", true, || deny(&mut left_out));
     run.step("postgres", true, postgres);
+    run.step("chaos", true, || {
+        let good = chaos::campaigns(CHAOS_SECONDS, None)?;
+        let passed = u64::try_from(good.iter().filter(|good| **good).count())?;
+        Ok(Count {
+            passed,
+            failed: 2 - passed,
+        })
+    });
     // Hours of it: for a night, when it is asked for by name. The tests above walk a little.
     if only.is_empty() {
         run.left_out.push("random walks".to_owned());

@@ -1,59 +1,68 @@
-//! The two servers, and requests to them.
+//! The two servers, each with its own line to the database.
 
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
-use serde_json::{Value, json};
+use anyhow::{Context, Result, bail};
 
-pub const REDIRECT: &str = "http://app.example.test/callback";
-const ISSUER_HOST: &str = "http://id.example.test";
-const ADMIN: (&str, &str) = ("root", "a-password");
+use crate::clients::{ADMIN, Clients, ISSUER_HOST};
+use crate::database::Database;
+use crate::proxy::{Mode, Proxy};
+
+/// The servers' own role in the database, which has no special rights.
+pub const ROLE: &str = "server";
 
 pub struct Nodes {
     program: PathBuf,
-    database: String,
     folder: PathBuf,
     all: Vec<Node>,
-    pub http: reqwest::Client,
+    pub database: Database,
+    pub clients: Arc<Clients>,
+    http: reqwest::Client,
 }
 
 struct Node {
     name: &'static str,
     port: u16,
     management: u16,
-    child: Mutex<Option<Child>>,
+    line: Proxy,
+    child: Option<Child>,
 }
 
 impl Nodes {
     /// Two servers on the database, ready.
-    pub async fn start(program: &Path, database: &str, folder: &Path) -> Result<Self> {
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            // A stopped server gives no answer: its outcome is not known.
-            .timeout(Duration::from_secs(5))
-            .build()
-            .context("the HTTP client")?;
+    pub async fn start(program: &Path, database: Database, folder: &Path) -> Result<Self> {
+        database
+            .execute_each(&[
+                &format!("CREATE ROLE {ROLE} LOGIN"),
+                &format!("CREATE DATABASE id OWNER {ROLE}"),
+            ])
+            .await?;
         let mut all = Vec::new();
         for name in ["a", "b"] {
             all.push(Node {
                 name,
                 port: free_port()?,
                 management: free_port()?,
-                child: Mutex::new(None),
+                line: Proxy::start(database.port()).await?,
+                child: None,
             });
         }
-        let nodes = Self {
+        let mut nodes = Self {
             program: program.to_owned(),
-            database: database.to_owned(),
             folder: folder.to_owned(),
+            clients: Arc::new(Clients::new(all.iter().map(|node| node.port).collect())?),
             all,
-            http,
+            database,
+            http: reqwest::Client::builder()
+                .no_proxy()
+                .timeout(Duration::from_secs(5))
+                .build()
+                .context("the HTTP client")?,
         };
         // One after the other: the first one makes the master key.
         for node in 0..nodes.all.len() {
@@ -63,96 +72,24 @@ impl Nodes {
         Ok(nodes)
     }
 
-    /// A realm with rotation, an application and a user.
-    pub async fn prepare(&self) -> Result<()> {
-        let once = json!({
-            "realm": "r", "enabled": true, "revokeRefreshToken": true, "refreshTokenMaxReuse": 0,
-        });
-        let app = json!({
-            "clientId": "app", "publicClient": true, "enabled": true,
-            "directAccessGrantsEnabled": true, "standardFlowEnabled": true,
-            "redirectUris": [REDIRECT],
-        });
-        for (path, body) in [("", once), ("/r/clients", app), ("/r/users", user("alice"))] {
-            let answer = self.admin(0, "POST", path, &body).await?;
-            ensure!(answer.status().is_success(), "{path}: {}", answer.status());
-        }
-        Ok(())
-    }
-
     pub fn len(&self) -> usize {
         self.all.len()
     }
 
-    pub fn url(&self, node: usize, path: &str) -> String {
-        let port = self.all.get(node).map_or(0, |node| node.port);
-        format!("http://127.0.0.1:{port}{path}")
-    }
-
-    /// A path of the service at one of its servers.
-    pub fn at(&self, node: usize, address: &str) -> String {
-        self.url(node, address.strip_prefix(ISSUER_HOST).unwrap_or(address))
-    }
-
-    pub async fn token(
-        &self,
-        node: usize,
-        realm: &str,
-        form: &[(&str, &str)],
-    ) -> Result<reqwest::Response> {
-        let url = self.url(
-            node,
-            &format!("/realms/{realm}/protocol/openid-connect/token"),
-        );
-        Ok(self.http.post(url).form(form).send().await?)
-    }
-
-    /// A call below /admin/realms.
-    pub async fn admin(
-        &self,
-        node: usize,
-        method: &str,
-        path: &str,
-        body: &Value,
-    ) -> Result<reqwest::Response> {
-        let form = [
-            ("grant_type", "password"),
-            ("client_id", "admin-cli"),
-            ("username", ADMIN.0),
-            ("password", ADMIN.1),
-        ];
-        let signed_in: Value = self.token(node, "master", &form).await?.json().await?;
-        let token = signed_in
-            .get("access_token")
-            .and_then(Value::as_str)
-            .context("the administrator could not sign in")?;
-        let request = self
-            .http
-            .request(
-                method.parse()?,
-                self.url(node, &format!("/admin/realms{path}")),
-            )
-            .bearer_auth(token);
-        let request = match body {
-            Value::Null => request,
-            body => request.json(body),
-        };
-        Ok(request.send().await?)
-    }
-
-    pub fn launch(&self, node: usize) -> Result<()> {
-        let node = self.node(node)?;
+    pub fn launch(&mut self, node: usize) -> Result<()> {
+        let node = self.all.get_mut(node).context("no such server")?;
         let log = File::options()
             .create(true)
             .append(true)
             .open(self.folder.join(format!("{}.log", node.name)))?;
+        let database = format!("postgres://{ROLE}@127.0.0.1:{}/id", node.line.port);
         let child = Command::new(&self.program)
             .args(["serve", "--create-master-key", "--log-level", "warn"])
             .arg("--data-dir")
             .arg(self.folder.join(node.name))
             .arg("--master-key-file")
             .arg(self.folder.join("master.key"))
-            .args(["--database-url", &self.database])
+            .args(["--database-url", &database])
             .args(["--http-host", "127.0.0.1", "--http-port"])
             .arg(node.port.to_string())
             .args(["--management-host", "127.0.0.1", "--management-port"])
@@ -165,15 +102,14 @@ impl Nodes {
             .stderr(log)
             .spawn()
             .with_context(|| format!("starting {}", self.program.display()))?;
-        *node.child.lock().unwrap_or_else(PoisonError::into_inner) = Some(child);
+        node.child = Some(child);
         Ok(())
     }
 
     /// Sends a signal, by the name that `kill` has for it.
-    pub fn signal(&self, node: usize, name: &str) -> Result<()> {
-        let node = self.node(node)?;
-        let mut child = node.child.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(child) = child.as_mut() else {
+    pub fn signal(&mut self, node: usize, name: &str) -> Result<()> {
+        let node = self.all.get_mut(node).context("no such server")?;
+        let Some(child) = node.child.as_mut() else {
             bail!("{} does not run", node.name);
         };
         Command::new("kill")
@@ -185,6 +121,43 @@ impl Nodes {
         Ok(())
     }
 
+    /// Until a server that was asked to end has ended.
+    pub async fn wait_ended(&mut self, node: usize) -> Result<()> {
+        let node = self.all.get_mut(node).context("no such server")?;
+        let child = node.child.as_mut().context("it does not run")?;
+        for _ in 0..600 {
+            if child.try_wait()?.is_some() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        bail!("server {} does not end", node.name)
+    }
+
+    /// What happens on a server's line to the database.
+    pub fn line(&self, node: usize, mode: Mode) {
+        if let Some(node) = self.all.get(node) {
+            node.line.set(mode);
+        }
+    }
+
+    pub fn reset_lines(&self) {
+        for node in &self.all {
+            node.line.reset();
+        }
+    }
+
+    /// All lines lead to the member of the database that writes now.
+    pub fn aim(&self) {
+        for node in &self.all {
+            node.line.aim(self.database.port());
+        }
+    }
+
+    pub fn commits_cut(&self) -> u64 {
+        self.all.iter().map(|node| node.line.commits_cut()).sum()
+    }
+
     pub async fn wait_ready(&self) -> Result<()> {
         for node in 0..self.all.len() {
             self.wait_for(node).await?;
@@ -193,43 +166,56 @@ impl Nodes {
     }
 
     pub async fn wait_for(&self, node: usize) -> Result<()> {
-        let node = self.node(node)?;
+        let node = self.all.get(node).context("no such server")?;
         let url = format!("http://127.0.0.1:{}/health/ready", node.management);
+        let mut last = String::new();
         for _ in 0..600 {
-            let answer = self.http.get(&url).send().await;
-            if answer.is_ok_and(|answer| answer.status().is_success()) {
-                return Ok(());
+            match self.http.get(&url).send().await {
+                Ok(answer) if answer.status().is_success() => return Ok(()),
+                Ok(answer) => last = answer.text().await.unwrap_or_default(),
+                Err(problem) => last = problem.to_string(),
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        let log = self.folder.join(format!("{}.log", node.name));
-        let log = std::fs::read_to_string(log).unwrap_or_default();
-        bail!("server {} does not become ready:\n{log}", node.name)
+        bail!("server {} does not become ready: {last}", node.name)
     }
 
-    fn node(&self, node: usize) -> Result<&Node> {
-        self.all.get(node).context("no such server")
+    /// What panicked, of all that the servers have written.
+    pub fn panics(&self) -> Vec<String> {
+        let logs = self.all.iter().map(|node| self.log(node));
+        logs.flat_map(|log| {
+            let lines = log.lines().filter(|line| line.contains("panicked at"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect()
+    }
+
+    /// The end of what each server has written, for whoever looks for the reason.
+    pub fn last_words(&self) -> String {
+        let ends = self.all.iter().map(|node| {
+            let log = self.log(node);
+            let lines: Vec<&str> = log.lines().collect();
+            let end = lines
+                .get(lines.len().saturating_sub(15)..)
+                .unwrap_or_default();
+            format!("server {}:\n{}", node.name, end.join("\n"))
+        });
+        ends.collect::<Vec<_>>().join("\n")
+    }
+
+    fn log(&self, node: &Node) -> String {
+        let log = self.folder.join(format!("{}.log", node.name));
+        std::fs::read_to_string(log).unwrap_or_default()
     }
 }
 
 impl Drop for Nodes {
     fn drop(&mut self) {
-        for node in &self.all {
-            let mut child = node.child.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(child) = child.as_mut() {
-                let _ = child.kill();
-                let _ = child.wait();
-            }
+        for child in self.all.iter_mut().filter_map(|node| node.child.as_mut()) {
+            let _ = child.kill();
+            let _ = child.wait();
         }
     }
-}
-
-pub fn user(name: &str) -> Value {
-    json!({
-        "username": name, "enabled": true, "email": format!("{name}@example.test"),
-        "emailVerified": true, "firstName": "A", "lastName": "B",
-        "credentials": [{"type": "password", "value": "pw"}],
-    })
 }
 
 fn free_port() -> Result<u16> {
