@@ -8,6 +8,7 @@
 
 mod support;
 
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::Output;
 
@@ -441,4 +442,136 @@ fn rustls_pem(der: &[u8]) -> String {
         "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
         lines.join("\n")
     )
+}
+
+impl Shell<'_> {
+    /// Runs it at a terminal, types `answer` when it asks `question`; what was on the screen.
+    fn asked(&self, arguments: &[&str], question: &str, answer: &str) -> (bool, String) {
+        let config = self.config.to_str().unwrap();
+        let words = [&["admin"], arguments, &["--config", config]].concat();
+        let words: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+        let line = format!("{} {}", env!("CARGO_BIN_EXE_realmkeep"), words.join(" "));
+        let mut terminal = std::process::Command::new("script")
+            .args(["--quiet", "--return", "--command", &line, "/dev/null"])
+            .env_remove("KC_CLI_PASSWORD")
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut keyboard = terminal.stdin.take().unwrap();
+        let mut output = terminal.stdout.take().unwrap();
+        let mut screen = Vec::new();
+        let mut typed = false;
+        let mut some = [0; 512];
+        loop {
+            let count = output.read(&mut some).unwrap();
+            if count == 0 {
+                break;
+            }
+            screen.extend_from_slice(&some[..count]);
+            if !typed && String::from_utf8_lossy(&screen).contains(question) {
+                writeln!(keyboard, "{answer}").unwrap();
+                typed = true;
+            }
+        }
+        let status = terminal.wait().unwrap();
+        let screen = String::from_utf8_lossy(&screen).into_owned();
+        assert!(typed, "it did not ask: {screen}");
+        (status.success(), screen)
+    }
+}
+
+/// What is secret is asked for where it is not given, or where `-` stands for it, and is not shown.
+///
+/// spec: CLI-01, CLI-08
+#[test]
+fn secrets_are_asked_for() {
+    let data = tempfile::tempdir().unwrap();
+    let server = start(data.path());
+    let config = data.path().join("admin.config");
+    let shell = Shell {
+        server: &server,
+        config: &config,
+    };
+    let url = shell.server.url.clone();
+    let login = [
+        "config",
+        "credentials",
+        "--server",
+        &url,
+        "--realm",
+        "master",
+        "--user",
+        "root",
+    ];
+    let (good, screen) = shell.asked(&login, "Enter password: ", "wrong");
+    assert!(!good, "{screen}");
+    assert!(!screen.contains("wrong\r\n"), "{screen}");
+    let with_dash = [&login[..], &["--password", "-"]].concat();
+    for login in [&login[..], &with_dash] {
+        let (good, screen) = shell.asked(login, "Enter password: ", "first-password");
+        assert!(good, "{screen}");
+        assert!(!screen.contains("first-password"), "{screen}");
+        shell.out(&["get", "realms/master", "--fields", "realm"]);
+        std::fs::remove_file(&config).unwrap();
+    }
+    // Without a terminal it says what to do.
+    assert!(shell.refused(&login).contains("give the value by option"));
+}
+
+/// A server whose certificate no usual authority has issued is trusted once its authority is.
+///
+/// spec: CLI-07
+#[test]
+fn an_authority_is_trusted_by_name() {
+    let data = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+    let file = |name: &str, text: &str| {
+        let path = data.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let chain = file("tls.crt", &made.cert.pem());
+    let key = file("tls.key", &made.signing_key.serialize_pem());
+    let server = Server::spawn(
+        realmkeep()
+            .args(serve_args(&data.path().join("data")))
+            .args(["--https-certificate-file", &chain])
+            .args(["--https-certificate-key-file", &key])
+            .env("KC_BOOTSTRAP_ADMIN_USERNAME", "root")
+            .env("KC_BOOTSTRAP_ADMIN_PASSWORD", "first-password"),
+    );
+    let config = data.path().join("admin.config");
+    let shell = Shell {
+        server: &server,
+        config: &config,
+    };
+    let port = server.url.rsplit(':').next().unwrap();
+    let url = format!("https://localhost:{port}");
+    let login = [
+        "config",
+        "credentials",
+        "--server",
+        &url,
+        "--realm",
+        "master",
+        "--user",
+        "root",
+        "--password",
+        "first-password",
+    ];
+    shell.refused(&login);
+    let store = ["config", "truststore", "--trustpass", "unused", &chain];
+    shell.out(&store);
+    shell.out(&login);
+    shell.out(&["get", "realms/master", "--fields", "realm"]);
+    shell.out(&["config", "truststore", "--delete"]);
+    shell.refused(&["get", "realms/master"]);
+    // A key is no certificate, and a Java key store is not read.
+    let store = file("truststore.jks", "\u{feed}");
+    assert!(
+        shell
+            .refused(&["config", "truststore", &store])
+            .contains("keytool -exportcert")
+    );
 }

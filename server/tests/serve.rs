@@ -59,6 +59,69 @@ async fn it_becomes_ready_and_tells_how_it_is() {
     assert!(!run(&["health", "--port", &port]).status.success());
 }
 
+/// A description that is a variable is one of the texts of the console, which the realm's own take the place
+/// of; what the built-in roles are for is said by the same variables.
+///
+/// spec: ROLE-03
+#[tokio::test]
+async fn descriptions_are_variables_of_texts() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::spawn(
+        realmkeep()
+            .args(serve_args(data.path()))
+            .env("KC_BOOTSTRAP_ADMIN_USERNAME", "root")
+            .env("KC_BOOTSTRAP_ADMIN_PASSWORD", "root"),
+    );
+    let (_, signed_in) = sign_in(&server.address, "root", "root").await;
+    let admin = signed_in["access_token"].as_str().unwrap();
+    let master = format!("{}/admin/realms/master", server.url);
+    let ask = async |request: reqwest::RequestBuilder| {
+        let answer = request.bearer_auth(admin).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.status());
+        answer.text().await.unwrap()
+    };
+    let role = json!({"name": "shop", "description": "${role_shop}"});
+    ask(http().post(format!("{master}/roles")).json(&role)).await;
+    for (language, text) in [("en", "May shop"), ("de", "Darf einkaufen")] {
+        let texts = json!({"role_shop": text, "role_create-realm": text});
+        ask(http()
+            .post(format!("{master}/localization/{language}"))
+            .json(&texts))
+        .await;
+    }
+    let roles: Value =
+        serde_json::from_str(&ask(http().get(format!("{master}/roles"))).await).unwrap();
+    let description = |name: &str| {
+        let role = roles
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|role| role["name"] == name);
+        role.unwrap()["description"].as_str().unwrap().to_owned()
+    };
+    for (language, text) in [("en", "May shop"), ("de", "Darf einkaufen")] {
+        let url = format!("{}/resources/master/admin/{language}", server.url);
+        let texts: Value = http().get(url).send().await.unwrap().json().await.unwrap();
+        for name in ["shop", "create-realm"] {
+            let description = description(name);
+            let key = description
+                .strip_prefix("${")
+                .unwrap()
+                .strip_suffix('}')
+                .unwrap();
+            let found = texts
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|one| one["key"] == key);
+            assert_eq!(found.unwrap()["value"], text, "{language} {name}");
+        }
+    }
+}
+
+/// Nothing but a folder is needed: without a certificate it listens without TLS.
+///
+/// spec: SEC-10
 #[tokio::test]
 async fn the_master_realm_is_there_from_the_first_start() {
     let data = tempfile::tempdir().unwrap();

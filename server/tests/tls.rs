@@ -190,7 +190,7 @@ async fn a_client_authenticates_with_its_certificate() {
 /// everywhere; pages, protocol, account and administration alike. What a trusted proxy says of the
 /// client is what counts.
 ///
-/// spec: TLS-01, TLS-02, TLS-03, TLS-04
+/// spec: TLS-01, TLS-02, TLS-03, TLS-04, SEC-09
 #[tokio::test]
 async fn a_realm_says_whether_it_takes_plain_http() {
     const HERE: Option<&str> = None;

@@ -179,15 +179,6 @@ impl Audit {
             path.push_str(created);
         }
         let mut event = AdminEventRepresentation {
-            id: Some(new_id()),
-            time: Some(services.clock.now_millis()),
-            realm_id: Some(realm.id.clone()),
-            auth_details: Some(AuthDetailsRepresentation {
-                realm_id: Some(actor.realm.id.clone()),
-                client_id: actor.client.representation.id.clone(),
-                user_id: actor.subject.user.id.clone(),
-                ip_address: Some(self.ip_address.clone()),
-            }),
             operation_type: Some(self.operation().to_owned()),
             resource_type: Some(resource_type(&below).to_owned()),
             resource_path: Some(path),
@@ -197,10 +188,59 @@ impl Audit {
                 .get()
                 .filter(|_| details)
                 .map(|json| without_secrets(json, &below).to_string()),
-            error: None,
-            details: None,
+            ..self.event_by(services, realm, actor)
         };
         Ok(services.events.stage_admin(realm, batch, &mut event)?)
+    }
+
+    /// As [`Audit::stage`], an event for each of the objects that one request has written: what was done, and
+    /// where the object is below the realm.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn stage_each(
+        &self,
+        services: &Services,
+        batch: &mut Batch,
+        realm: &Realm,
+        actor: &Actor,
+        written: &[(&'static str, String)],
+    ) -> ApiResult<()> {
+        let settings = &realm.settings;
+        if settings.admin_events_enabled != Some(true) && realm.event_listeners.is_empty() {
+            return Ok(());
+        }
+        for (operation, path) in written {
+            let mut event = AdminEventRepresentation {
+                operation_type: Some((*operation).to_owned()),
+                resource_type: Some("REALM".to_owned()),
+                resource_path: Some(path.clone()),
+                ..self.event_by(services, realm, actor)
+            };
+            services.events.stage_admin(realm, batch, &mut event)?;
+        }
+        Ok(())
+    }
+
+    /// Who it was, and when.
+    fn event_by(
+        &self,
+        services: &Services,
+        realm: &Realm,
+        actor: &Actor,
+    ) -> AdminEventRepresentation {
+        AdminEventRepresentation {
+            id: Some(new_id()),
+            time: Some(services.clock.now_millis()),
+            realm_id: Some(realm.id.clone()),
+            auth_details: Some(AuthDetailsRepresentation {
+                realm_id: Some(actor.realm.id.clone()),
+                client_id: actor.client.representation.id.clone(),
+                user_id: actor.subject.user.id.clone(),
+                ip_address: Some(self.ip_address.clone()),
+            }),
+            ..AdminEventRepresentation::default()
+        }
     }
 
     fn below_realm(&self) -> impl Iterator<Item = &str> {

@@ -1,10 +1,11 @@
 //! Realm exports of any size into the database, all of it or nothing.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use realmkeep_authn::Services;
 use realmkeep_authn::set_password::hashing;
+use realmkeep_keys::Hashing;
 use realmkeep_representations::{RealmRepresentation, UserRepresentation, strict};
 use realmkeep_store::{Batch, Begin};
 use serde_json::Value;
@@ -16,7 +17,10 @@ use crate::names::Names;
 use crate::{placeholders, steps, whole_realm};
 
 /// Users written at once.
-const CHUNK: usize = 500;
+const CHUNK: u64 = 500;
+/// After this time those that there are get written: plain passwords take long to hash, and the database
+/// does not wait for ever.
+const LONGEST_CHUNK: Duration = Duration::from_secs(2);
 /// Users read ahead.
 const AHEAD: usize = 1_000;
 /// How long an import may take.
@@ -130,45 +134,82 @@ async fn import_one(
     let hashing = hashing(services, &realm).map_err(|e| refused(e.into()))?;
     let (sender, mut users) = mpsc::channel(AHEAD);
     let reader = read_users(found.users, options.placeholders, sender);
+    let mut writer = Writer {
+        services,
+        names: &names,
+        hashing,
+        place: name.clone(),
+        users: &mut users,
+        read: 0,
+        left_out,
+    };
     let mut count = 0;
-    let mut batch = Batch::new();
-    let mut waiting = 0;
-    while let Some(user) = users.recv().await {
-        let (user, unknown) = user.map_err(|e: strict::ReadError| {
-            ImportError::Refused(format!("{name}: users[{count}]: {e}"))
-        })?;
-        for field in unknown {
-            let field = format!("users[].{field}");
-            if left_out.len() < NAMED && !left_out.contains(&field) {
-                left_out.push(field);
-            }
-        }
-        steps::add_user(services, &mut batch, &names, &user, hashing)
-            .await
-            .map_err(refused)?;
-        count += 1;
-        waiting += 1;
-        if waiting == CHUNK {
-            services
-                .store
-                .commit(std::mem::take(&mut batch))
-                .await
-                .map_err(store)?;
-            waiting = 0;
-            progress(&name, count);
-        }
+    let mut chunk = writer.chunk().await?;
+    while chunk.users > 0 {
+        // What is next is read and hashed while the database writes.
+        let (written, next) = tokio::join!(services.store.commit(chunk.batch), writer.chunk());
+        written.map_err(store)?;
+        count += chunk.users;
+        progress(&name, count);
+        chunk = next?;
     }
-    services.store.commit(batch).await.map_err(store)?;
+    let left_out = writer.left_out;
     reader
         .await
         .map_err(|e| ImportError::Refused(e.to_string()))??;
-    progress(&name, count);
     Ok(ImportedRealm {
         realm: name,
         skipped: false,
         users: count,
         left_out,
     })
+}
+
+/// Users that are written at once.
+struct Chunk {
+    batch: Batch,
+    users: u64,
+}
+
+/// Makes chunks of the users that are read.
+struct Writer<'a> {
+    services: &'a Services,
+    names: &'a Names,
+    hashing: Hashing,
+    /// The realm's name, for messages.
+    place: String,
+    users: &'a mut mpsc::Receiver<ReadUser>,
+    read: u64,
+    left_out: Vec<String>,
+}
+
+impl Writer<'_> {
+    /// The next users; none at the end.
+    async fn chunk(&mut self) -> Result<Chunk, ImportError> {
+        let mut batch = Batch::new();
+        let mut users = 0;
+        let began = Instant::now();
+        while users < CHUNK && (users == 0 || began.elapsed() < LONGEST_CHUNK) {
+            let Some(user) = self.users.recv().await else {
+                break;
+            };
+            let (user, unknown) = user.map_err(|e: strict::ReadError| {
+                ImportError::Refused(format!("{}: users[{}]: {e}", self.place, self.read))
+            })?;
+            for field in unknown {
+                let field = format!("users[].{field}");
+                if self.left_out.len() < NAMED && !self.left_out.contains(&field) {
+                    self.left_out.push(field);
+                }
+            }
+            steps::add_user(self.services, &mut batch, self.names, &user, self.hashing)
+                .await
+                .map_err(|e| ImportError::Refused(format!("{}: {}", self.place, e.text())))?;
+            self.read += 1;
+            users += 1;
+        }
+        Ok(Chunk { batch, users })
+    }
 }
 
 type ReadUser = Result<(UserRepresentation, Vec<String>), strict::ReadError>;

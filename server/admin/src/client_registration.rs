@@ -14,6 +14,7 @@ use realmkeep_representations::{
 };
 use realmkeep_store::initial_access::{InitialAccess, RegistrationAccess};
 use realmkeep_store::{Batch, Store};
+use serde_json::json;
 
 use crate::clients;
 use crate::error::{ApiError, ApiResult};
@@ -51,6 +52,13 @@ async fn list(cx: Cx) -> ApiResult<Json<Vec<ClientInitialAccessPresentation>>> {
     Ok(Json(all.iter().map(shown).collect()))
 }
 
+fn less_than_nothing(error: &str, description: &str) -> ApiError {
+    ApiError::with(
+        StatusCode::BAD_REQUEST,
+        json!({"error": error, "error_description": description}),
+    )
+}
+
 async fn create(
     cx: Cx,
     given: Given<ClientInitialAccessCreatePresentation>,
@@ -58,6 +66,12 @@ async fn create(
     cx.require(&[Right::CREATE_CLIENT])?;
     let given = given.value;
     let count = given.count.unwrap_or(1);
+    if count < 0 {
+        return Err(less_than_nothing(
+            "Invalid value for count",
+            "The count cannot be less than 0",
+        ));
+    }
     if !(1..=MAX_COUNT).contains(&count) {
         return Err(ApiError::bad_request(format!(
             "count: a number from 1 to {MAX_COUNT} was expected"
@@ -65,8 +79,9 @@ async fn create(
     }
     let lifespan = given.expiration.unwrap_or(0);
     if lifespan < 0 {
-        return Err(ApiError::bad_request(
-            "expiration: a number of seconds cannot be negative",
+        return Err(less_than_nothing(
+            "Invalid value for expiration",
+            "The expiration time interval cannot be less than 0",
         ));
     }
     let now = cx.services.clock.now();

@@ -33,7 +33,8 @@ use crate::rights::Right;
 use crate::whole_realm::number_mappers;
 use crate::{
     client_certificates, client_evaluation, client_nodes, client_registration, client_secrets,
-    installation, protocol_mappers, role_mappings, roles, sessions, steps, users,
+    client_urls, installation, protocol_mappers, realms, role_mappings, roles, sessions, steps,
+    users,
 };
 
 pub const VIEW: &[Right] = &[Right::VIEW_CLIENTS];
@@ -41,6 +42,17 @@ pub const MANAGE: &[Right] = &[Right::MANAGE_CLIENTS];
 
 /// Name of the scope that a client gets with its service account.
 const SERVICE_ACCOUNT_SCOPE: &str = "service_account";
+
+/// Clients of every realm, which the server's own pages and interfaces need.
+const BUILT_IN: [&str; 5] = [
+    "account",
+    "account-console",
+    "admin-cli",
+    "broker",
+    "security-admin-console",
+];
+/// Characters of an id at most.
+const LONGEST_ID: usize = 36;
 
 pub fn routes() -> Router<Arc<Services>> {
     Router::new()
@@ -199,12 +211,20 @@ pub fn completed(
 ) -> ApiResult<ClientRepresentation> {
     given.access = None;
     given.origin = None;
+    if given
+        .client_id
+        .as_ref()
+        .is_some_and(|id| id.trim().is_empty())
+    {
+        return Err(ApiError::invalid_input("clientId: it must not be blank"));
+    }
     if given.client_id.as_deref().unwrap_or_default().is_empty() {
         given.client_id = Some(given.id.clone().unwrap_or_else(new_id));
     }
     let defaults = fresh::client_defaults();
     let value = serde_json::to_value(&given).map_err(ApiError::internal)?;
-    let mut client = merged(&defaults, &value, &["attributes"])?;
+    let maps = ["attributes", "authenticationFlowBindingOverrides"];
+    let mut client = merged(&defaults, &value, &maps)?;
     if given.web_origins.is_none() {
         client.web_origins = Some(origins_of(client.redirect_uris.as_deref()));
     }
@@ -323,23 +343,7 @@ fn origins_of(redirect_uris: Option<&[String]>) -> Vec<String> {
 }
 
 fn check(client: &ClientRepresentation, scopes: &ScopeDefaults) -> ApiResult<()> {
-    for uri in client.redirect_uris.iter().flatten() {
-        check_uri(uri, "A redirect URI")?;
-        if uri.contains('#') {
-            return Err(ApiError::invalid_input(
-                "A redirect URI contains a fragment",
-            ));
-        }
-    }
-    for (uri, what) in [
-        (&client.root_url, "Root URL"),
-        (&client.base_url, "Base URL"),
-        (&client.admin_url, "Master SAML Processing URL"),
-    ] {
-        if let Some(uri) = uri.as_ref().filter(|u| !u.contains("${")) {
-            check_uri(uri, what)?;
-        }
-    }
+    client_urls::check(client)?;
     scopes.check(client.default_client_scopes.as_ref(), "defaultClientScopes")?;
     scopes.check(
         client.optional_client_scopes.as_ref(),
@@ -355,39 +359,53 @@ fn check(client: &ClientRepresentation, scopes: &ScopeDefaults) -> ApiResult<()>
             "clientId: control characters are not allowed",
         ));
     }
+    if client.id.as_ref().is_some_and(|id| id.len() > LONGEST_ID) {
+        return Err(ApiError::bad_request(format!(
+            "id: at most {LONGEST_ID} characters were expected"
+        )));
+    }
     let mut names = BTreeSet::new();
     for mapper in client.protocol_mappers.iter().flatten() {
         protocol_mappers::check(mapper)?;
-        if !names.insert(mapper.name.as_deref()) {
-            return Err(ApiError::bad_request(format!(
-                "protocolMappers: there are two named '{}'",
+        if !names.insert((mapper.protocol.as_deref(), mapper.name.as_deref())) {
+            return Err(ApiError::invalid_input(format!(
+                "Cannot add protocol mapper '{}'. Protocol mapper name must be unique per protocol",
                 mapper.name.as_deref().unwrap_or_default()
             )));
         }
     }
+    let is_on = |name: &str| {
+        let attributes = client.attributes.as_ref();
+        attributes
+            .and_then(|a| a.get(name))
+            .is_some_and(|v| v == "true")
+    };
+    if is_on("use.jwks.url") && is_on("use.jwks.string") {
+        return Err(ApiError::invalid_input(
+            "Illegal to use both jwks_uri and jwks_string",
+        ));
+    }
     Ok(())
 }
 
-fn check_uri(uri: &str, what: &str) -> ApiResult<()> {
-    let folded: String = uri
-        .chars()
-        .filter(|c| !c.is_whitespace() && !c.is_control())
-        .flat_map(char::to_lowercase)
-        .collect();
-    if ["javascript:", "data:", "vbscript:"]
-        .iter()
-        .any(|scheme| folded.starts_with(scheme))
-    {
-        return Err(ApiError::invalid_input(format!(
-            "{what} uses an illegal scheme"
-        )));
-    }
-    if uri.chars().any(|c| c.is_control() || c == '\\') {
-        return Err(ApiError::invalid_input(format!(
-            "{what} contains an illegal character"
-        )));
-    }
-    Ok(())
+/// # Errors
+/// 400 when the client's own time limits of sessions are beyond those of the realm.
+fn check_session_limits(
+    client: &ClientRepresentation,
+    realm: &RealmRepresentation,
+) -> ApiResult<()> {
+    let own = |name: &str| {
+        let attributes = client.attributes.as_ref()?;
+        attributes.get(name)?.parse::<i32>().ok().filter(|s| *s > 0)
+    };
+    realms::check_session_limits(
+        realm,
+        (
+            own("client.session.idle.timeout"),
+            own("client.session.max.lifespan"),
+        ),
+    )
+    .map_err(ApiError::invalid_input)
 }
 
 /// As it is shown to who may only look, or may change it as well.
@@ -494,19 +512,43 @@ async fn list(cx: Cx) -> ApiResult<Json<Vec<ClientRepresentation>>> {
     Ok(Json(listed))
 }
 
-/// `key:value key2:"value 2"` of the `q` parameter.
+/// `key:value "key 2":"value 2"` of the `q` parameter; in quotes, `\\"` stands for a quote.
 pub fn attribute_query(query: Option<&str>) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
-    let mut rest = query.unwrap_or_default().trim();
-    while let Some((key, after)) = rest.split_once(':') {
-        let (value, next) = match after.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
-            None => after.split_once(' ').unwrap_or((after, "")),
-        };
-        pairs.push((key.trim().trim_matches('"').to_owned(), value.to_owned()));
-        rest = next.trim_start();
+    let mut rest = query.unwrap_or_default().chars().peekable();
+    loop {
+        while rest.next_if_eq(&' ').is_some() {}
+        if rest.peek().is_none() {
+            return pairs;
+        }
+        let key = word(&mut rest, true);
+        // A word without a value asks for nothing.
+        if rest.next_if_eq(&':').is_some() {
+            pairs.push((key, word(&mut rest, false)));
+        }
     }
-    pairs
+}
+
+/// The next word, up to a blank, or to a colon where it is a key.
+fn word(rest: &mut std::iter::Peekable<std::str::Chars<'_>>, key: bool) -> String {
+    let mut word = String::new();
+    let mut quoted = false;
+    while let Some(c) = rest.peek().copied() {
+        if !quoted && (c == ' ' || (key && c == ':')) {
+            break;
+        }
+        rest.next();
+        match c {
+            '\\' => word.extend(rest.next_if(|next| matches!(next, '"' | '\\')).or(Some(c))),
+            // Quotes stand around a word; within one they are part of it.
+            '"' if quoted && rest.peek().is_none_or(|next| matches!(next, ' ' | ':')) => {
+                quoted = false;
+            }
+            '"' if word.is_empty() && !quoted => quoted = true,
+            c => word.push(c),
+        }
+    }
+    word
 }
 
 async fn create(cx: Cx, given: Given<ClientRepresentation>) -> ApiResult<Response> {
@@ -517,6 +559,7 @@ async fn create(cx: Cx, given: Given<ClientRepresentation>) -> ApiResult<Respons
         cx.services.clock.now(),
     )?;
     let id = client.id.get_or_insert_with(new_id).clone();
+    check_session_limits(&client, &cx.realm.settings)?;
     check_protocol(&cx, &client)?;
     check_federated(&cx, &client).await?;
     check_sector(&cx, &client).await?;
@@ -615,6 +658,7 @@ async fn update(cx: Cx, given: Given<ClientRepresentation>) -> ApiResult<StatusC
     finish_secret(&mut new, Some(&old), cx.services.clock.now())?;
     number_mappers(new.protocol_mappers.as_mut());
     check(&new, &scopes)?;
+    check_session_limits(&new, &cx.realm.settings)?;
     if new.protocol != old.protocol {
         check_protocol(&cx, &new)?;
     }
@@ -670,19 +714,23 @@ pub fn push_update(
 
 async fn delete(cx: Cx) -> ApiResult<StatusCode> {
     let client = here_to_manage(&cx).await?;
-    let built_in = ["realm-management", "account", "broker"];
+    let name = client.client_id.as_deref().unwrap_or_default();
     if cx.realm.name == fresh::MASTER {
-        let name = client.client_id.as_deref().unwrap_or_default();
         let realm = name.strip_suffix("-realm").unwrap_or_default();
         if cx.store().find_realm(realm).await?.is_some() {
-            return Err(ApiError::bad_request(format!(
+            return Err(ApiError::exceeds(format!(
                 "'{name}' holds the rights on the realm '{realm}' and goes with it"
             )));
         }
-    } else if client.client_id.as_deref() == Some(built_in[0]) {
-        return Err(ApiError::bad_request(
+    } else if name == fresh::REALM_MANAGEMENT {
+        return Err(ApiError::exceeds(
             "'realm-management' holds the rights on this realm and goes with it",
         ));
+    }
+    if BUILT_IN.contains(&name) {
+        return Err(ApiError::bad_request(format!(
+            "Cannot delete default client '{name}'; disable it instead"
+        )));
     }
     let mut batch = Batch::new();
     delete_steps(&mut batch, &cx.services, &cx.realm, &client).await?;
@@ -767,7 +815,10 @@ async fn service_account(cx: Cx) -> ApiResult<Json<UserRepresentation>> {
     let id = client.id.as_deref().unwrap_or_default();
     let account = cx.store().find_service_account(&cx.realm.id, id).await?;
     match account {
-        Some(user) => Ok(Json(users::shown(user, &cx))),
+        Some(user) => Ok(Json(UserRepresentation {
+            service_account_client_id: None,
+            ..users::without_access(user, false)
+        })),
         None => Err(ApiError::error(
             StatusCode::BAD_REQUEST,
             "Service account not enabled for the client",

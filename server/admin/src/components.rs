@@ -87,12 +87,14 @@ async fn list(cx: Cx) -> ApiResult<Json<Vec<ComponentRepresentation>>> {
 async fn create(cx: Cx, given: Given<ComponentRepresentation>) -> ApiResult<Response> {
     cx.require(&[Right::MANAGE_REALM])?;
     let mut component = given.value;
-    let id = new_id();
+    let given_id = component.id.take().filter(|id| !id.is_empty());
+    let id = given_id.unwrap_or_else(new_id);
     component.id = Some(id.clone());
     component
         .parent_id
         .get_or_insert_with(|| cx.realm.id.clone());
     component.config.get_or_insert_default();
+    leave_out_empty(&mut component);
     component.name = Some(
         component
             .name
@@ -129,6 +131,20 @@ fn check_listener(cx: &Cx, component: &ComponentRepresentation) -> ApiResult<()>
     }
     let http = cx.services.remote_keys.http();
     webhook::check(http, component).map_err(ApiError::bad_request)
+}
+
+/// A setting without a value is none.
+fn leave_out_empty(component: &mut ComponentRepresentation) {
+    for values in component
+        .config
+        .iter_mut()
+        .flat_map(|config| config.values_mut())
+    {
+        values.retain(|value| !value.is_empty());
+    }
+    if let Some(config) = &mut component.config {
+        config.retain(|_, values| !values.is_empty());
+    }
 }
 
 fn no_such_provider() -> ApiError {
@@ -179,6 +195,7 @@ async fn update(cx: Cx, given: Given<ComponentRepresentation>) -> ApiResult<Stat
     new.id.clone_from(&old.id);
     new.provider_id.clone_from(&old.provider_id);
     new.provider_type.clone_from(&old.provider_type);
+    leave_out_empty(&mut new);
     for (key, values) in new.config.iter_mut().flatten() {
         let kept = old.config.as_ref().and_then(|c| c.get(key));
         if SECRETS.contains(&key.as_str())

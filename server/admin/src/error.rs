@@ -189,11 +189,11 @@ impl From<SetPasswordError> for ApiError {
     fn from(e: SetPasswordError) -> Self {
         match e {
             SetPasswordError::Policy(unmet) => {
-                let (key, params) = (unmet.message_key, unmet.params.join(", "));
-                let text = format!("the password policy is not met: {key} {params}");
+                let key = unmet.message_key;
+                let text = unmet_policy(key, &unmet.params.join(", "));
                 Self::with(
                     StatusCode::BAD_REQUEST,
-                    json!({"error": key, "error_description": text.trim_end()}),
+                    json!({"error": key, "error_description": text}),
                 )
             }
             SetPasswordError::Overloaded => Self::busy(PasswordError::Overloaded),
@@ -205,6 +205,37 @@ impl From<SetPasswordError> for ApiError {
             SetPasswordError::Store(e) => e.into(),
         }
     }
+}
+
+/// What a password policy wants, in the words that existing tools know.
+fn unmet_policy(key: &str, params: &str) -> String {
+    let wanted = match key {
+        "invalidPasswordMinLengthMessage" => format!("minimum length {params}"),
+        "invalidPasswordMaxLengthMessage" => format!("maximum length {params}"),
+        "invalidPasswordMinDigitsMessage" => {
+            format!("must contain at least {params} numerical digits")
+        }
+        "invalidPasswordMinLowerCaseCharsMessage" => {
+            format!("must contain at least {params} lower case characters")
+        }
+        "invalidPasswordMinUpperCaseCharsMessage" => {
+            format!("must contain at least {params} upper case characters")
+        }
+        "invalidPasswordMinSpecialCharsMessage" => {
+            format!("must contain at least {params} special characters")
+        }
+        "invalidPasswordNotUsernameMessage" => "must not be equal to the username".to_owned(),
+        "invalidPasswordNotEmailMessage" => "must not be equal to the email".to_owned(),
+        "invalidPasswordHistoryMessage" => {
+            format!("must not be equal to any of last {params} passwords")
+        }
+        other => {
+            return format!("the password policy is not met: {other} {params}")
+                .trim_end()
+                .to_owned();
+        }
+    };
+    format!("Invalid password: {wanted}.")
 }
 
 impl From<ReadError> for ApiError {

@@ -15,7 +15,7 @@ use realmkeep_store::documents::{Page, RealmKey};
 
 use crate::error::ApiResult;
 use crate::groups::split_names;
-use crate::names::{Names, group_path};
+use crate::names::Names;
 use crate::whole_realm::KEY_PROVIDER;
 use crate::{authentication, clients, components, identity_providers, realms};
 
@@ -134,7 +134,7 @@ async fn whole_user(
 ) -> ApiResult<UserRepresentation> {
     let id = user.id.clone().unwrap_or_default();
     let roles = services.store.roles_of_user(&id).await?;
-    let (of_realm, of_clients) = split_names(realm, names, &roles);
+    let (of_realm, of_clients) = split_names(realm, &names.client_ids, &roles);
     user.realm_roles = Some(of_realm);
     user.client_roles = Some(of_clients).filter(|m| !m.is_empty());
     let mut paths: Vec<String> = services
@@ -142,7 +142,7 @@ async fn whole_user(
         .groups_of_user(&id)
         .await?
         .iter()
-        .map(|group| group_path(realm, group))
+        .map(|group| realm.group_path(group))
         .collect();
     paths.sort();
     user.groups = Some(paths);
@@ -185,7 +185,7 @@ fn roles(realm: &Realm, names: &Names) -> RolesRepresentation {
         .collect();
     for (id, role) in &realm.roles.all {
         let inside = realm.roles.composites.get(id).into_iter().flatten();
-        let (realm_names, client_names) = split_names(realm, names, inside);
+        let (realm_names, client_names) = split_names(realm, &names.client_ids, inside);
         let composite = !realm_names.is_empty() || !client_names.is_empty();
         let composites = RoleRepresentationComposites {
             realm: Some(realm_names).filter(|l| !l.is_empty()),
@@ -224,9 +224,9 @@ fn group_tree(realm: &Realm, names: &Names, parent: &str) -> Vec<GroupRepresenta
         .filter(|(_, g)| g.parent_id.as_deref().unwrap_or_default() == parent)
         .map(|(id, group)| {
             let roles = realm.roles.of_groups.get(id).into_iter().flatten();
-            let (of_realm, of_clients) = split_names(realm, names, roles);
+            let (of_realm, of_clients) = split_names(realm, &names.client_ids, roles);
             GroupRepresentation {
-                path: Some(group_path(realm, id)),
+                path: Some(realm.group_path(id)),
                 realm_roles: Some(of_realm),
                 client_roles: Some(of_clients),
                 sub_groups: Some(group_tree(realm, names, id)),
@@ -262,7 +262,7 @@ fn scope_mappings(realm: &Realm, names: &Names) -> ScopeMappings {
             roles: Some(names),
             ..Default::default()
         };
-        let (realm_names, client_names) = split_names(realm, names, roles);
+        let (realm_names, client_names) = split_names(realm, &names.client_ids, roles);
         if !realm_names.is_empty() {
             of_realm.push(mapping(realm_names));
         }

@@ -1,6 +1,6 @@
 //! Groups, their sub-groups and members.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
@@ -9,16 +9,21 @@ use axum::{Json, Router};
 use http::StatusCode;
 use realmkeep_authn::Services;
 use realmkeep_representations::{GroupRepresentation, UserRepresentation};
+use realmkeep_store::documents::Page;
 use realmkeep_store::{Batch, Store};
 use serde_json::{Value, json};
 
+use crate::clients::attribute_query;
 use crate::error::{ApiError, ApiResult};
 use crate::grants;
 use crate::merge::merged;
-use crate::names::{Names, group_path};
+use crate::names::Names;
 use crate::request::{Cx, Given, new_id};
 use crate::rights::Right;
 use crate::{role_mappings, steps, users};
+
+/// Sub-groups answered where no number is asked for.
+const CHILDREN: i64 = 10;
 
 pub fn routes() -> Router<Arc<Services>> {
     Router::new()
@@ -68,11 +73,8 @@ pub async fn require_joinable(cx: &Cx, group: &str) -> ApiResult<()> {
 
 /// The group without what is below it.
 pub fn shown_flat(cx: &Cx, group: &GroupRepresentation, brief: bool) -> GroupRepresentation {
-    let id = group.id.clone().unwrap_or_default();
-    let children = children(cx, &id).count();
     let mut shown = GroupRepresentation {
-        path: Some(group_path(&cx.realm, &id)),
-        sub_group_count: Some(i64::try_from(children).unwrap_or(i64::MAX)),
+        path: Some(cx.realm.group_path(group.id.as_deref().unwrap_or_default())),
         sub_groups: Some(Vec::new()),
         ..group.clone()
     };
@@ -80,6 +82,63 @@ pub fn shown_flat(cx: &Cx, group: &GroupRepresentation, brief: bool) -> GroupRep
         shown.attributes = None;
     }
     shown
+}
+
+fn child_count(cx: &Cx, id: &str) -> i64 {
+    i64::try_from(children(cx, id).count()).unwrap_or(i64::MAX)
+}
+
+/// How a list shows its groups.
+struct Listing {
+    /// With roles and attributes.
+    full: bool,
+    counted: bool,
+}
+
+impl Listing {
+    fn of(cx: &Cx, brief: bool) -> Self {
+        Self {
+            full: !brief,
+            counted: says(cx, "subGroupsCount", true),
+        }
+    }
+
+    fn show(&self, cx: &Cx, group: &GroupRepresentation) -> GroupRepresentation {
+        let id = group.id.as_deref().unwrap_or_default();
+        let mut shown = shown_flat(cx, group, !self.full);
+        shown.sub_group_count = self.counted.then(|| child_count(cx, id));
+        shown.access = Some(access(cx));
+        shown
+    }
+
+    /// With the roles of each group, where they are asked for.
+    async fn answer(
+        &self,
+        cx: &Cx,
+        mut groups: Vec<GroupRepresentation>,
+    ) -> ApiResult<Json<Vec<GroupRepresentation>>> {
+        if self.full {
+            let mut open: Vec<&mut GroupRepresentation> = groups.iter_mut().collect();
+            while let Some(group) = open.pop() {
+                add_roles(cx, group).await?;
+                open.extend(group.sub_groups.iter_mut().flatten());
+            }
+        }
+        Ok(Json(groups))
+    }
+}
+
+fn paged<T>(found: impl IntoIterator<Item = T>, page: Page) -> impl Iterator<Item = T> {
+    found
+        .into_iter()
+        .skip(usize::try_from(page.first).unwrap_or(0))
+        .take(usize::try_from(page.max).unwrap_or(usize::MAX))
+}
+
+/// A parameter that is true or false, `otherwise` where it is absent.
+fn says(cx: &Cx, name: &str, otherwise: bool) -> bool {
+    cx.query(name)
+        .map_or(otherwise, |value| value.eq_ignore_ascii_case("true"))
 }
 
 fn children<'a>(cx: &'a Cx, parent: &'a str) -> impl Iterator<Item = &'a GroupRepresentation> {
@@ -112,29 +171,38 @@ fn access(cx: &Cx) -> BTreeMap<String, bool> {
 /// The group with its roles, as one group is shown.
 async fn shown_whole(cx: &Cx, group: &GroupRepresentation) -> ApiResult<GroupRepresentation> {
     let mut shown = shown_flat(cx, group, false);
-    let names = Names::load(cx.store(), &cx.realm).await?;
     let id = group.id.clone().unwrap_or_default();
-    let (of_realm, of_clients) = role_names(cx, &names, &id);
-    shown.realm_roles = Some(of_realm);
-    shown.client_roles = Some(of_clients);
-    shown.access = Some(access(cx));
+    add_roles(cx, &mut shown).await?;
+    shown.sub_group_count = Some(child_count(cx, &id));
     Ok(shown)
 }
 
-/// Names of the roles that the group has directly.
-pub fn role_names(
-    cx: &Cx,
-    names: &Names,
-    group: &str,
-) -> (Vec<String>, BTreeMap<String, Vec<String>>) {
-    let roles = cx.realm.roles.of_groups.get(group).into_iter().flatten();
-    split_names(&cx.realm, names, roles)
+/// Names of the roles that the group has directly. Few of many clients are asked for.
+async fn add_roles(cx: &Cx, group: &mut GroupRepresentation) -> ApiResult<()> {
+    let id = group.id.as_deref().unwrap_or_default();
+    let roles = cx.realm.roles.of_groups.get(id);
+    let mut clients = HashMap::new();
+    for role in roles.into_iter().flatten() {
+        let Some(role) = cx.realm.roles.all.get(role) else {
+            continue;
+        };
+        let container = role.container_id.clone().unwrap_or_default();
+        if role.client_role == Some(true) && !clients.contains_key(&container) {
+            let client = cx.store().client_by_id(&cx.realm, &container).await?;
+            let client_id = client.and_then(|c| c.representation.client_id.clone());
+            clients.insert(container, client_id.unwrap_or_default());
+        }
+    }
+    let (of_realm, of_clients) = split_names(&cx.realm, &clients, roles.into_iter().flatten());
+    group.realm_roles = Some(of_realm);
+    group.client_roles = Some(of_clients);
+    Ok(())
 }
 
-/// Names of roles, those of the realm apart from those of clients; sorted.
+/// Names of roles, those of the realm apart from those of clients; sorted. `clients` has clientIds by id.
 pub fn split_names<'a>(
     realm: &realmkeep_store::Realm,
-    names: &Names,
+    clients: &HashMap<String, String>,
     roles: impl IntoIterator<Item = &'a String>,
 ) -> (Vec<String>, BTreeMap<String, Vec<String>>) {
     let mut of_realm = Vec::new();
@@ -143,7 +211,7 @@ pub fn split_names<'a>(
         let name = role.name.clone().unwrap_or_default();
         if role.client_role == Some(true) {
             let container = role.container_id.as_deref().unwrap_or_default();
-            if let Some(client) = names.client_id_of(container) {
+            if let Some(client) = clients.get(container) {
                 of_clients.entry(client.to_owned()).or_default().push(name);
             }
         } else {
@@ -162,49 +230,84 @@ fn require_view(cx: &Cx) -> ApiResult<()> {
 async fn list(cx: Cx) -> ApiResult<Json<Vec<GroupRepresentation>>> {
     require_view(&cx)?;
     let page = cx.page()?;
-    let brief = !cx
-        .query("briefRepresentation")
-        .is_some_and(|v| v.eq_ignore_ascii_case("false"));
-    let search = cx.query("search").map(str::to_lowercase);
-    let exact = cx.flag("exact");
-    let matches = |group: &GroupRepresentation| {
-        let name = group.name.as_deref().unwrap_or_default().to_lowercase();
-        search
-            .as_ref()
-            .is_none_or(|s| if exact { name == *s } else { name.contains(s) })
+    let listing = Listing::of(&cx, says(&cx, "briefRepresentation", true));
+    let name = NameSearch::of(&cx);
+    let attributes = cx.query("q").map(|q| attribute_query(Some(q)));
+    // Attributes are asked for instead of a name.
+    let matches = |group: &GroupRepresentation| match &attributes {
+        Some(wanted) => has_attributes(group, wanted),
+        None => name.fits(group),
     };
     let mut found = Vec::new();
-    for group in sorted_children(&cx, "") {
-        if search.is_none() {
-            found.push(shown_flat(&cx, &group, brief));
-        } else if let Some(tree) = matching_tree(&cx, &group, brief, &matches) {
-            found.push(tree);
+    if attributes.is_none() && name.wanted.is_none() {
+        let top = sorted_children(&cx, "");
+        let shown = paged(&top, page).map(|group| listing.show(&cx, group));
+        return listing.answer(&cx, shown.collect()).await;
+    }
+    if says(&cx, "populateHierarchy", true) {
+        for group in sorted_children(&cx, "") {
+            found.extend(matching_tree(&cx, &group, &listing, &matches));
+        }
+    } else {
+        let matching = cx.realm.groups.values().filter(|group| matches(group));
+        found.extend(matching.map(|group| listing.show(&cx, group)));
+        found.sort_by(|a, b| a.name.cmp(&b.name).then(a.id.cmp(&b.id)));
+    }
+    let shown = paged(found, page).collect();
+    listing.answer(&cx, shown).await
+}
+
+/// A name, or a part of it, that groups are looked for by.
+struct NameSearch {
+    wanted: Option<String>,
+    exact: bool,
+}
+
+impl NameSearch {
+    fn of(cx: &Cx) -> Self {
+        Self {
+            wanted: cx.query("search").map(|s| s.trim().to_lowercase()),
+            exact: cx.flag("exact"),
         }
     }
-    Ok(Json(
-        found
-            .into_iter()
-            .skip(usize::try_from(page.first).unwrap_or(0))
-            .take(usize::try_from(page.max).unwrap_or(usize::MAX))
-            .collect(),
-    ))
+
+    fn fits(&self, group: &GroupRepresentation) -> bool {
+        let Some(wanted) = &self.wanted else {
+            return true;
+        };
+        let name = group.name.as_deref().unwrap_or_default().to_lowercase();
+        if self.exact {
+            name == *wanted
+        } else {
+            name.contains(wanted)
+        }
+    }
+}
+
+fn has_attributes(group: &GroupRepresentation, wanted: &[(String, String)]) -> bool {
+    let attributes = group.attributes.as_ref();
+    wanted.iter().all(|(key, value)| {
+        attributes
+            .and_then(|a| a.get(key))
+            .is_some_and(|values| values.contains(value))
+    })
 }
 
 /// The group, if it or something below it matches, with what matches below.
 fn matching_tree(
     cx: &Cx,
     group: &GroupRepresentation,
-    brief: bool,
+    listing: &Listing,
     matches: &impl Fn(&GroupRepresentation) -> bool,
 ) -> Option<GroupRepresentation> {
     let below: Vec<GroupRepresentation> =
         sorted_children(cx, group.id.as_deref().unwrap_or_default())
             .iter()
-            .filter_map(|child| matching_tree(cx, child, brief, matches))
+            .filter_map(|child| matching_tree(cx, child, listing, matches))
             .collect();
     (matches(group) || !below.is_empty()).then(|| GroupRepresentation {
         sub_groups: Some(below),
-        ..shown_flat(cx, group, brief)
+        ..listing.show(cx, group)
     })
 }
 
@@ -222,24 +325,24 @@ async fn count(cx: Cx) -> ApiResult<Json<Value>> {
 
 async fn create(cx: Cx, given: Given<GroupRepresentation>) -> ApiResult<Response> {
     cx.require(users::MANAGE)?;
+    check_name(given.value.name.as_deref())?;
     let name = given.value.name.clone().unwrap_or_default();
-    let id = add(
-        &cx,
-        given.value,
-        None,
-        format!("Top level group named '{name}' already exists."),
-    )
-    .await?;
+    let taken = format!("Top level group named '{name}' already exists.");
+    if let Some(id) = given.value.id.clone().filter(|id| !id.is_empty()) {
+        return move_below(&cx, &id, None, taken).await;
+    }
+    let id = add(&cx, given.value, None, taken).await?;
     Ok(cx.created(&id))
 }
 
 async fn create_child(cx: Cx, given: Given<GroupRepresentation>) -> ApiResult<Response> {
     cx.require(users::MANAGE)?;
     let parent = here(&cx)?.id.clone().unwrap_or_default();
+    check_name(given.value.name.as_deref())?;
     let name = given.value.name.clone().unwrap_or_default();
     let taken = format!("Sibling group named '{name}' already exists.");
     if let Some(id) = given.value.id.clone().filter(|id| !id.is_empty()) {
-        return move_here(&cx, &id, &parent, taken).await;
+        return move_below(&cx, &id, Some(&parent), taken).await;
     }
     let id = add(&cx, given.value, Some(parent), taken).await?;
     let group = cx
@@ -247,7 +350,7 @@ async fn create_child(cx: Cx, given: Given<GroupRepresentation>) -> ApiResult<Re
         .find::<GroupRepresentation>(&cx.realm.id, &id)
         .await?
         .unwrap_or_default();
-    let path = format!("{}/{name}", group_path(&cx.realm, cx.param("group")));
+    let path = path_below(&cx, Some(cx.param("group")), &name);
     let location = format!(
         "{}/admin/realms/{}/groups/{id}",
         cx.services.base_url.as_str(),
@@ -298,38 +401,49 @@ async fn add(
     Ok(id)
 }
 
-/// A group that is there already becomes a child of `parent`.
-async fn move_here(cx: &Cx, id: &str, parent: &str, taken: String) -> ApiResult<Response> {
+/// A group that is there already becomes a child of `parent`, or one at the top.
+async fn move_below(cx: &Cx, id: &str, parent: Option<&str>, taken: String) -> ApiResult<Response> {
     let group = cx
         .realm
         .groups
         .get(id)
         .ok_or_else(|| ApiError::not_found("Could not find child by id"))?;
-    if cx.realm.with_ancestors(&[parent.to_owned()]).contains(id) {
-        return Err(ApiError::bad_request("a group cannot be below itself"));
+    if let Some(parent) = parent {
+        if cx.realm.with_ancestors(&[parent.to_owned()]).contains(id) {
+            return Err(ApiError::bad_request("a group cannot be below itself"));
+        }
+        // Members get what the new parent has.
+        require_joinable(cx, parent).await?;
     }
-    // Members get what the new parent has.
-    require_joinable(cx, parent).await?;
-    if children(cx, parent).any(|g| g.name == group.name && g.id != group.id) {
+    let siblings = children(cx, parent.unwrap_or_default());
+    if siblings
+        .into_iter()
+        .any(|g| g.name == group.name && g.id != group.id)
+    {
         return Err(ApiError::conflict(taken));
     }
     let moved = GroupRepresentation {
-        parent_id: Some(parent.to_owned()),
+        parent_id: parent.map(str::to_owned),
         ..group.clone()
     };
     let mut batch = Batch::new();
     batch.push(cx.store().update(&cx.realm.id, &moved)?);
-    let name = moved.name.as_deref().unwrap_or_default();
-    let path = format!("{}/{name}", group_path(&cx.realm, parent));
+    let path = path_below(cx, parent, moved.name.as_deref().unwrap_or_default());
     follow_path(cx, &mut batch, id, Some(&path))?;
     batch.touch(cx.touch_realm());
     cx.commit(batch).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+/// The path of a group of this name below another, or at the top.
+fn path_below(cx: &Cx, parent: Option<&str>, name: &str) -> String {
+    let above = parent.map_or_else(String::new, |parent| cx.realm.group_path(parent));
+    format!("{above}/{}", cx.realm.group_path_segment(name))
+}
+
 /// The realm names its default groups by path; they follow a group to its new path, or go with it.
 fn follow_path(cx: &Cx, batch: &mut Batch, group: &str, path: Option<&str>) -> ApiResult<()> {
-    let old = group_path(&cx.realm, group);
+    let old = cx.realm.group_path(group);
     let below = format!("{old}/");
     let defaults = cx.realm.settings.default_groups.as_deref();
     let is_inside = |known: &String| *known == old || known.starts_with(&below);
@@ -361,8 +475,9 @@ fn check_name(name: Option<&str>) -> ApiResult<()> {
 
 async fn read(cx: Cx) -> ApiResult<Json<GroupRepresentation>> {
     require_view(&cx)?;
-    let group = here(&cx)?;
-    Ok(Json(shown_whole(&cx, group).await?))
+    let mut group = shown_whole(&cx, here(&cx)?).await?;
+    group.access = Some(access(&cx));
+    Ok(Json(group))
 }
 
 async fn by_path(cx: Cx) -> ApiResult<Json<GroupRepresentation>> {
@@ -372,7 +487,7 @@ async fn by_path(cx: Cx) -> ApiResult<Json<GroupRepresentation>> {
         .realm
         .groups
         .iter()
-        .find(|(id, _)| group_path(&cx.realm, id) == wanted);
+        .find(|(id, _)| cx.realm.group_path(id) == wanted);
     match found {
         Some((_, group)) => Ok(Json(shown_whole(&cx, group).await?)),
         None => Err(ApiError::not_found("Group path does not exist")),
@@ -382,10 +497,19 @@ async fn by_path(cx: Cx) -> ApiResult<Json<GroupRepresentation>> {
 async fn update(cx: Cx, given: Given<GroupRepresentation>) -> ApiResult<StatusCode> {
     cx.require(users::MANAGE)?;
     let old = here(&cx)?;
+    check_name(given.value.name.as_deref())?;
+    if given
+        .value
+        .id
+        .as_ref()
+        .is_some_and(|id| Some(id) != old.id.as_ref())
+    {
+        return Err(ApiError::bad_request("Invalid group id"));
+    }
     let mut new = steps::stored_group(&merged(old, &given.json, &[])?);
     new.id.clone_from(&old.id);
     new.parent_id.clone_from(&old.parent_id);
-    check_name(new.name.as_deref())?;
+    new.description.clone_from(&given.value.description);
     let parent = new.parent_id.clone().unwrap_or_default();
     if children(&cx, &parent).any(|g| g.name == new.name && g.id != new.id) {
         return Err(ApiError::conflict(format!(
@@ -396,12 +520,8 @@ async fn update(cx: Cx, given: Given<GroupRepresentation>) -> ApiResult<StatusCo
     let mut batch = Batch::new();
     batch.push(cx.store().update(&cx.realm.id, &new)?);
     let id = new.id.clone().unwrap_or_default();
-    let name = new.name.as_deref().unwrap_or_default();
-    let path = if parent.is_empty() {
-        format!("/{name}")
-    } else {
-        format!("{}/{name}", group_path(&cx.realm, &parent))
-    };
+    let above = Some(parent.as_str()).filter(|parent| !parent.is_empty());
+    let path = path_below(&cx, above, new.name.as_deref().unwrap_or_default());
     follow_path(&cx, &mut batch, &id, Some(&path))?;
     batch.touch(cx.touch_realm());
     cx.commit(batch).await?;
@@ -426,23 +546,13 @@ async fn delete(cx: Cx) -> ApiResult<StatusCode> {
 async fn list_children(cx: Cx) -> ApiResult<Json<Vec<GroupRepresentation>>> {
     require_view(&cx)?;
     let parent = here(&cx)?.id.clone().unwrap_or_default();
-    let page = cx.page()?;
-    let search = cx.query("search").map(str::to_lowercase);
-    let full = cx
-        .query("briefRepresentation")
-        .is_some_and(|v| v.eq_ignore_ascii_case("false"));
-    Ok(Json(
-        sorted_children(&cx, &parent)
-            .iter()
-            .filter(|g| {
-                let name = g.name.as_deref().unwrap_or_default().to_lowercase();
-                search.as_ref().is_none_or(|s| name.contains(s))
-            })
-            .map(|g| shown_flat(&cx, g, !full))
-            .skip(usize::try_from(page.first).unwrap_or(0))
-            .take(usize::try_from(page.max).unwrap_or(usize::MAX))
-            .collect(),
-    ))
+    let page = cx.page_or(CHILDREN)?;
+    let listing = Listing::of(&cx, says(&cx, "briefRepresentation", false));
+    let name = NameSearch::of(&cx);
+    let children = sorted_children(&cx, &parent);
+    let found = children.iter().filter(|group| name.fits(group));
+    let shown = paged(found, page).map(|group| listing.show(&cx, group));
+    listing.answer(&cx, shown.collect()).await
 }
 
 async fn members(cx: Cx) -> ApiResult<Json<Vec<UserRepresentation>>> {
@@ -452,14 +562,18 @@ async fn members(cx: Cx) -> ApiResult<Json<Vec<UserRepresentation>>> {
         .store()
         .members_of_group(&cx.realm.id, &id, cx.page_or(100)?)
         .await?;
+    let brief = cx.flag("briefRepresentation");
     Ok(Json(
-        found.into_iter().map(|u| users::shown(u, &cx)).collect(),
+        found
+            .into_iter()
+            .map(|user| users::without_access(user, brief))
+            .collect(),
     ))
 }
 
 async fn list_default(cx: Cx) -> ApiResult<Json<Vec<GroupRepresentation>>> {
     cx.require(&[Right::VIEW_REALM])?;
-    let names = Names::load(cx.store(), &cx.realm).await?;
+    let names = Names::without_clients(&cx.realm);
     Ok(Json(
         names
             .default_groups
@@ -481,7 +595,7 @@ async fn remove_default(cx: Cx) -> ApiResult<StatusCode> {
 async fn change_default(cx: Cx, add: bool) -> ApiResult<StatusCode> {
     cx.require(&[Right::MANAGE_REALM])?;
     let id = here(&cx)?.id.clone().unwrap_or_default();
-    let path = group_path(&cx.realm, &id);
+    let path = cx.realm.group_path(&id);
     if add {
         // Every new user would get the group's roles.
         require_joinable(&cx, &id).await?;

@@ -119,6 +119,12 @@ pub fn checked(
     if alias.is_empty() {
         return Err(ApiError::bad_request("The alias is missing"));
     }
+    if alias.contains(char::is_whitespace) {
+        return Err(ApiError::error(
+            StatusCode::BAD_REQUEST,
+            "Empty Space not allowed.",
+        ));
+    }
     crate::whole_realm::check_characters(&alias)?;
     provider.enabled.get_or_insert(true);
     provider.types = None;
@@ -341,9 +347,16 @@ async fn delete(cx: Cx) -> ApiResult<StatusCode> {
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// The provider in the request's path, by its alias or its internal id.
 fn here(cx: &Cx) -> ApiResult<&IdentityProviderRepresentation> {
+    let name = cx.param("alias");
+    let by_id = || {
+        let mut all = cx.realm.identity_providers.iter();
+        all.find(|provider| provider.internal_id.as_deref() == Some(name))
+    };
     cx.realm
-        .identity_provider(cx.param("alias"))
+        .identity_provider(name)
+        .or_else(by_id)
         .ok_or_else(|| ApiError::not_found("HTTP 404 Not Found"))
 }
 
@@ -368,10 +381,8 @@ async fn mapper_types(cx: Cx) -> ApiResult<Json<Value>> {
 
 async fn list_mappers(cx: Cx) -> ApiResult<Json<Vec<IdentityProviderMapperRepresentation>>> {
     cx.require(VIEW)?;
-    here(&cx)?;
-    Ok(Json(
-        cx.store().children(&cx.realm.id, cx.param("alias")).await?,
-    ))
+    let alias = here(&cx)?.alias.clone().unwrap_or_default();
+    Ok(Json(cx.store().children(&cx.realm.id, &alias).await?))
 }
 
 async fn create_mapper(
@@ -379,14 +390,14 @@ async fn create_mapper(
     given: Given<IdentityProviderMapperRepresentation>,
 ) -> ApiResult<Response> {
     cx.require(MANAGE)?;
-    here(&cx)?;
+    let alias = here(&cx)?.alias.clone();
     let mut mapper = given.value;
     if mapper.name.as_deref().unwrap_or_default().is_empty() {
         return Err(ApiError::bad_request("name: a mapper needs a name"));
     }
     let id = new_id();
     mapper.id = Some(id.clone());
-    mapper.identity_provider_alias = Some(cx.param("alias").to_owned());
+    mapper.identity_provider_alias = alias;
     mapper.config.get_or_insert_with(BTreeMap::new);
     let mut batch = Batch::new();
     batch.push(cx.store().insert(&cx.realm.id, &mapper)?);
@@ -426,10 +437,10 @@ async fn delete_mapper(cx: Cx) -> ApiResult<StatusCode> {
 }
 
 async fn mapper_here(cx: &Cx) -> ApiResult<IdentityProviderMapperRepresentation> {
-    here(cx)?;
+    let alias = &here(cx)?.alias;
     cx.store()
         .find::<IdentityProviderMapperRepresentation>(&cx.realm.id, cx.param("id"))
         .await?
-        .filter(|m| m.identity_provider_alias.as_deref() == Some(cx.param("alias")))
+        .filter(|m| m.identity_provider_alias == *alias)
         .ok_or_else(|| ApiError::not_found("Model not found"))
 }

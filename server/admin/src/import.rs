@@ -15,6 +15,7 @@ use realmkeep_store::{Batch, Store};
 use serde_json::{Value, json};
 
 use crate::clients::{self, ScopeDefaults};
+use crate::declarative::stage_one;
 use crate::error::{ApiError, ApiResult};
 use crate::export::{self, Extent};
 use crate::import_file::FileError;
@@ -98,14 +99,31 @@ struct Outcome {
     skipped: usize,
     overwritten: usize,
     results: Vec<Value>,
+    /// Operation and path of each object, for events.
+    written: Vec<(&'static str, String)>,
 }
 
 impl Outcome {
     fn note(&mut self, action: &str, kind: &str, name: &str, id: &str) {
+        let collection = match kind {
+            "CLIENT" => "clients",
+            "GROUP" => "groups",
+            "USER" => "users",
+            "IDP" => "identity-provider/instances",
+            _ => "roles-by-id",
+        };
+        let object = if kind == "IDP" { name } else { id };
+        let path = format!("{collection}/{object}");
         match action {
-            "ADDED" => self.added += 1,
+            "ADDED" => {
+                self.added += 1;
+                self.written.push(("CREATE", path));
+            }
             "SKIPPED" => self.skipped += 1,
-            _ => self.overwritten += 1,
+            _ => {
+                self.overwritten += 1;
+                self.written.push(("UPDATE", path));
+            }
         }
         self.results.push(json!({
             "action": action, "resourceType": kind, "resourceName": name, "id": id,
@@ -164,23 +182,8 @@ async fn partial_import(
     let mut added = Vec::new();
     for role in roles.realm.into_iter().flatten() {
         let container = cx.realm.id.clone();
-        added.extend(import_role(
-            &cx,
-            &mut batch,
-            &mut names,
-            &mut outcome,
-            policy,
-            role,
-            &container,
-            None,
-        )?);
-    }
-    for (client, list) in roles.client.into_iter().flatten() {
-        let container = names.clients.get(&client).cloned().ok_or_else(|| {
-            ApiError::bad_request(format!("roles.client: there is no client '{client}'"))
-        })?;
-        for role in list {
-            added.extend(import_role(
+        added.extend(
+            import_role(
                 &cx,
                 &mut batch,
                 &mut names,
@@ -188,8 +191,29 @@ async fn partial_import(
                 policy,
                 role,
                 &container,
-                Some(&client),
-            )?);
+                None,
+            )
+            .await?,
+        );
+    }
+    for (client, list) in roles.client.into_iter().flatten() {
+        let container = names.clients.get(&client).cloned().ok_or_else(|| {
+            ApiError::bad_request(format!("roles.client: there is no client '{client}'"))
+        })?;
+        for role in list {
+            added.extend(
+                import_role(
+                    &cx,
+                    &mut batch,
+                    &mut names,
+                    &mut outcome,
+                    policy,
+                    role,
+                    &container,
+                    Some(&client),
+                )
+                .await?,
+            );
         }
     }
     for role in &added {
@@ -220,7 +244,8 @@ async fn partial_import(
             &mut outcome,
             policy,
             provider,
-        )?;
+        )
+        .await?;
     }
     for mut mapper in given.identity_provider_mappers.into_iter().flatten() {
         let alias = mapper.identity_provider_alias.clone().unwrap_or_default();
@@ -229,11 +254,14 @@ async fn partial_import(
                 "identityProviderMappers: there is no identity provider '{alias}'"
             )));
         }
-        mapper.id = Some(new_id());
+        let id = new_id();
+        let path = format!("identity-provider/instances/{alias}/mappers/{id}");
+        mapper.id = Some(id);
         batch.push(cx.store().insert(&cx.realm.id, &mapper)?);
+        stage_one(&cx, &mut batch, None, Some(&path)).await?;
     }
     batch.touch(cx.touch_realm());
-    cx.commit(batch).await?;
+    cx.commit_each(batch, &outcome.written).await?;
     Ok(Json(json!({
         "added": outcome.added,
         "skipped": outcome.skipped,
@@ -262,15 +290,24 @@ async fn import_client(
         Todo::Replace => "OVERWRITTEN",
         Todo::Add => "ADDED",
     };
-    if let Some(old) = old {
-        clients::require_manageable(cx, &old.representation).await?;
-        clients::delete_steps(batch, &cx.services, &cx.realm, &old.representation).await?;
-        names.client_roles.retain(|(client, _), _| *client != name);
-    }
     let scopes = ScopeDefaults::of_stored(&cx.realm);
     let mut client =
         clients::completed(given, &scopes, cx.services.clock.now()).map_err(|e| e.at(&what))?;
     let id = client.id.get_or_insert_with(new_id).clone();
+    let old_id = old.as_ref().and_then(|old| old.representation.id.clone());
+    let old_path = old_id.as_ref().map(|id| format!("clients/{id}"));
+    let path = format!("clients/{id}");
+    stage_one(cx, batch, old_path.as_deref(), Some(&path)).await?;
+    if let Some(old) = old {
+        clients::require_manageable(cx, &old.representation).await?;
+        // What is a part of it goes with it.
+        let roles = cx.realm.roles.all.iter();
+        for (role, _) in roles.filter(|(_, role)| role.container_id == old_id) {
+            stage_one(cx, batch, Some(&format!("roles-by-id/{role}")), None).await?;
+        }
+        clients::delete_steps(batch, &cx.services, &cx.realm, &old.representation).await?;
+        names.client_roles.retain(|(client, _), _| *client != name);
+    }
     names.clients.insert(name.clone(), id.clone());
     steps::add_client(&cx.services, batch, names, &client, true)?;
     outcome.note(action, "CLIENT", &name, &id);
@@ -278,7 +315,7 @@ async fn import_client(
 }
 
 #[allow(clippy::too_many_arguments)]
-fn import_role(
+async fn import_role(
     cx: &Cx,
     batch: &mut Batch,
     names: &mut Names,
@@ -315,11 +352,14 @@ fn import_role(
                     .update(&cx.realm.id, &steps::stored_role(&role))?,
             );
             let id = role.id.clone().unwrap_or_default();
+            let path = format!("roles-by-id/{id}");
+            stage_one(cx, batch, Some(&path), Some(&path)).await?;
             outcome.note("OVERWRITTEN", kind, &name, &id);
         }
         Todo::Add => {
             let id = role.id.get_or_insert_with(new_id).clone();
             steps::add_role(cx.store(), batch, &cx.realm.id, &role)?;
+            stage_one(cx, batch, None, Some(&format!("roles-by-id/{id}"))).await?;
             outcome.note("ADDED", kind, &name, &id);
             match client {
                 Some(_) => names.client_roles.insert(key, id),
@@ -348,6 +388,7 @@ async fn import_group(
         Todo::Replace => "OVERWRITTEN",
         Todo::Add => "ADDED",
     };
+    let old_path = known.as_ref().map(|old| format!("groups/{old}"));
     if let Some(old) = known {
         batch.push(Store::delete::<GroupRepresentation>(&cx.realm.id, &old));
         for id in cx.realm.groups.keys() {
@@ -357,6 +398,7 @@ async fn import_group(
                 .contains(&old);
             if below && *id != old {
                 batch.push(Store::delete::<GroupRepresentation>(&cx.realm.id, id));
+                stage_one(cx, batch, Some(&format!("groups/{id}")), None).await?;
             }
         }
         let path = format!("/{name}");
@@ -368,12 +410,10 @@ async fn import_group(
     prepare_group(names, "", &mut group, &mut granted)?;
     grants::require_grantable(cx, granted).await?;
     steps::add_group(cx.store(), batch, names, &group, None)?;
-    outcome.note(
-        action,
-        "GROUP",
-        &name,
-        group.id.as_deref().unwrap_or_default(),
-    );
+    let id = group.id.clone().unwrap_or_default();
+    let path = format!("groups/{id}");
+    stage_one(cx, batch, old_path.as_deref(), Some(&path)).await?;
+    outcome.note(action, "GROUP", &name, &id);
     Ok(())
 }
 
@@ -420,7 +460,9 @@ async fn import_user(
         Todo::Replace => "OVERWRITTEN",
         Todo::Add => "ADDED",
     };
+    let mut old_path = None;
     if let Some(id) = known.and_then(|u| u.id) {
+        old_path = Some(format!("users/{id}"));
         users::require_within_rights(cx, &id).await?;
         batch.push(Store::delete_user(&cx.realm.id, &id));
         batch.touch(cx.touch_user(&id));
@@ -448,11 +490,13 @@ async fn import_user(
     grants::require_grantable(cx, granted).await?;
     let hashing = hashing(&cx.services, &cx.realm)?;
     let id = steps::add_user(&cx.services, batch, names, &user, hashing).await?;
+    let path = format!("users/{id}");
+    stage_one(cx, batch, old_path.as_deref(), Some(&path)).await?;
     outcome.note(action, "USER", &name, &id);
     Ok(())
 }
 
-fn import_provider(
+async fn import_provider(
     cx: &Cx,
     batch: &mut Batch,
     providers: &mut Vec<IdentityProviderRepresentation>,
@@ -479,6 +523,9 @@ fn import_provider(
     let mut provider =
         identity_providers::checked(given, ssl, providers).map_err(|e| e.at(&what))?;
     let id = known.clone().unwrap_or_else(new_id);
+    let path = format!("identity-provider/instances/{alias}");
+    let old_path = known.as_ref().map(|_| path.as_str());
+    stage_one(cx, batch, old_path, Some(&path)).await?;
     provider.internal_id = Some(id.clone());
     batch.push(match known {
         Some(_) => cx.store().update(&cx.realm.id, &provider)?,

@@ -18,6 +18,7 @@ mod client_policies;
 mod client_registration;
 mod client_scopes;
 mod client_secrets;
+mod client_urls;
 mod clients;
 mod components;
 mod console;

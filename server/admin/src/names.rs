@@ -1,8 +1,9 @@
 //! The names of a realm's objects, resolved to ids inside that realm only.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use realmkeep_representations::{ClientRepresentation, GroupRepresentation, RealmRepresentation};
+use realmkeep_representations::{GroupRepresentation, RealmRepresentation};
+use realmkeep_store::cache::escaped_group_name;
 use realmkeep_store::{Realm, Store};
 
 use crate::error::{ApiError, ApiResult};
@@ -16,6 +17,8 @@ pub struct Names {
     pub client_roles: HashMap<(String, String), String>,
     /// Ids by clientId.
     pub clients: HashMap<String, String>,
+    /// clientIds by id, of stored clients.
+    pub client_ids: HashMap<String, String>,
     /// Ids by path (`/a/b`).
     pub groups: HashMap<String, String>,
     pub client_scopes: HashMap<String, String>,
@@ -84,7 +87,7 @@ impl Names {
             }
         }
         for id in realm.groups.keys() {
-            names.groups.insert(group_path(realm, id), id.clone());
+            names.groups.insert(realm.group_path(id), id.clone());
         }
         names.default_groups = names.default_group_ids(realm.settings.default_groups.as_ref());
         names
@@ -96,18 +99,17 @@ impl Names {
     /// When the database fails.
     pub async fn load(store: &Store, realm: &Realm) -> ApiResult<Self> {
         let mut names = Self::without_clients(realm);
-        let mut client_ids = HashMap::new();
-        for client in store.list::<ClientRepresentation>(&realm.id).await? {
-            if let (Some(client_id), Some(id)) = (client.client_id, client.id) {
-                client_ids.insert(id.clone(), client_id.clone());
-                names.clients.insert(client_id, id);
-            }
+        for (id, client_id) in store.client_names(&realm.id).await? {
+            names.client_ids.insert(id.clone(), client_id.clone());
+            names.clients.insert(client_id, id);
         }
         for (id, role) in &realm.roles.all {
             let container = role.container_id.as_deref().unwrap_or_default();
-            if let (Some(name), Some(client), Some(true)) =
-                (&role.name, client_ids.get(container), role.client_role)
-            {
+            if let (Some(name), Some(client), Some(true)) = (
+                &role.name,
+                names.client_ids.get(container),
+                role.client_role,
+            ) {
                 names
                     .client_roles
                     .insert((client.clone(), name.clone()), id.clone());
@@ -116,12 +118,9 @@ impl Names {
         Ok(names)
     }
 
-    /// The clientId of the client with this id.
+    /// The clientId of the stored client with this id.
     pub fn client_id_of(&self, id: &str) -> Option<&str> {
-        self.clients
-            .iter()
-            .find(|(_, known)| *known == id)
-            .map(|(client_id, _)| client_id.as_str())
+        self.client_ids.get(id).map(String::as_str)
     }
 
     /// The ids of named roles; `place` says where the names stand.
@@ -158,12 +157,16 @@ impl Names {
     }
 
     fn add_group(&mut self, parent: &str, group: &GroupRepresentation) {
-        let path = format!("{parent}/{}", group.name.as_deref().unwrap_or_default());
-        if let Some(id) = &group.id {
-            self.groups.insert(path.clone(), id.clone());
-        }
-        for child in group.sub_groups.iter().flatten() {
-            self.add_group(&path, child);
+        let name = group.name.as_deref().unwrap_or_default();
+        // An export may have been made where slashes of names are marked.
+        for segment in BTreeSet::from([name.to_owned(), escaped_group_name(name)]) {
+            let path = format!("{parent}/{segment}");
+            if let Some(id) = &group.id {
+                self.groups.insert(path.clone(), id.clone());
+            }
+            for child in group.sub_groups.iter().flatten() {
+                self.add_group(&path, child);
+            }
         }
     }
 
@@ -174,20 +177,4 @@ impl Names {
             .filter_map(|path| self.groups.get(path).cloned())
             .collect()
     }
-}
-
-/// `/parent/child` of a stored group.
-pub fn group_path(realm: &Realm, id: &str) -> String {
-    let mut parts = Vec::new();
-    let mut here = Some(id.to_owned());
-    // Parents cannot form a cycle; the bound is for a database that was written to by hand.
-    for _ in 0..64 {
-        let Some(group) = here.as_ref().and_then(|id| realm.groups.get(id)) else {
-            break;
-        };
-        parts.push(group.name.clone().unwrap_or_default());
-        here = group.parent_id.clone();
-    }
-    parts.reverse();
-    format!("/{}", parts.join("/"))
 }

@@ -299,6 +299,25 @@ fn check(services: &Services, realm: &Realm, new: &RealmRepresentation) -> ApiRe
             )));
         }
     }
+    for (field, seconds) in [
+        ("accessCodeLifespanLogin", new.access_code_lifespan_login),
+        (
+            "accessCodeLifespanUserAction",
+            new.access_code_lifespan_user_action,
+        ),
+    ] {
+        if seconds == Some(0) {
+            return Err(ApiError::bad_request(format!(
+                "{field}: nobody could log in within no time"
+            )));
+        }
+    }
+    let limit = |seconds: Option<i32>| seconds.filter(|s| *s > 0);
+    let of_clients = (
+        limit(new.client_session_idle_timeout),
+        limit(new.client_session_max_lifespan),
+    );
+    check_session_limits(new, of_clients).map_err(ApiError::bad_request)?;
     let policy = PasswordPolicy::of_realm(new.password_policy.as_deref())
         .map_err(|e| ApiError::bad_request(e.to_string()))?;
     check_policy(services, &policy)?;
@@ -306,6 +325,45 @@ fn check(services: &Services, realm: &Realm, new: &RealmRepresentation) -> ApiRe
         return Err(ApiError::bad_request(problem));
     }
     ScopeDefaults::of_stored(realm).check_realm(new)
+}
+
+/// Sessions of clients, idle and in all, end with the session that they are part of.
+///
+/// # Errors
+/// Says which limit is beyond those of the realm's sessions.
+pub fn check_session_limits(
+    realm: &RealmRepresentation,
+    (idle, lifespan): (Option<i32>, Option<i32>),
+) -> Result<(), &'static str> {
+    let remembers = realm.remember_me == Some(true);
+    let most = |usual: Option<i32>, remembered: Option<i32>| {
+        let remembered = if remembers { remembered } else { None };
+        usual.unwrap_or(0).max(remembered.unwrap_or(0))
+    };
+    let beyond = |asked: Option<i32>, most: i32| asked.is_some_and(|s| most > 0 && s > most);
+    let idle_most = most(
+        realm.sso_session_idle_timeout,
+        realm.sso_session_idle_timeout_remember_me,
+    );
+    if beyond(idle, idle_most) {
+        return Err(if remembers {
+            "Client session idle timeout cannot exceed realm SSO session idle timeout and RememberMe idle timeout."
+        } else {
+            "Client session idle timeout cannot exceed realm SSO session idle timeout."
+        });
+    }
+    let lifespan_most = most(
+        realm.sso_session_max_lifespan,
+        realm.sso_session_max_lifespan_remember_me,
+    );
+    if beyond(lifespan, lifespan_most) {
+        return Err(if remembers {
+            "Client session max lifespan cannot exceed realm SSO session max lifespan and RememberMe Max span."
+        } else {
+            "Client session max lifespan cannot exceed realm SSO session max lifespan."
+        });
+    }
+    Ok(())
 }
 
 /// The names that follow the realm's: the client with the rights on it, and built-in addresses.

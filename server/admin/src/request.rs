@@ -207,6 +207,31 @@ impl Cx {
         Ok(rows)
     }
 
+    /// As [`Cx::commit`], of many objects: an event for each, of what was done to it and its path below the
+    /// realm.
+    ///
+    /// # Errors
+    /// As the store; nothing is written then.
+    pub async fn commit_each(
+        &self,
+        mut batch: Batch,
+        written: &[(&'static str, String)],
+    ) -> ApiResult<()> {
+        self.audit.stage_each(
+            &self.services,
+            &mut batch,
+            &self.realm,
+            &self.actor,
+            written,
+        )?;
+        match self.store().commit(batch).await {
+            Err(StoreError::Guard(OWNED)) => return Err(declarative::conflict(self).await),
+            rows => rows?,
+        };
+        self.services.events.announce(&self.event());
+        Ok(())
+    }
+
     /// Changes the realm's settings as they are at the moment of the change, so that two requests at once
     /// do not undo each other; `change` runs anew when another request came first. The event is about the
     /// object below the request's path that `created` names in the outcome.

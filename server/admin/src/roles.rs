@@ -11,6 +11,7 @@ use realmkeep_model::fresh::{self, MASTER};
 use realmkeep_representations::{
     ClientRepresentation, GroupRepresentation, RoleRepresentation, UserRepresentation,
 };
+use realmkeep_store::documents::Page;
 use realmkeep_store::roles::Holder;
 use realmkeep_store::{Batch, Realm, Store};
 
@@ -167,7 +168,12 @@ async fn list(cx: Cx) -> ApiResult<Json<Vec<RoleRepresentation>>> {
     require_view(&cx, cx.has_param("client"))?;
     let container = container(&cx).await?.and_then(|c| c.id);
     let search = cx.query("search").map(str::to_lowercase);
-    let page = cx.page()?;
+    // Without a search half a page is no page.
+    let half = cx.query("first").is_some() != cx.query("max").is_some();
+    let page = match cx.page()? {
+        _ if half && search.is_none() => Page::ALL,
+        page => page,
+    };
     let brief = !cx
         .query("briefRepresentation")
         .is_some_and(|v| v.eq_ignore_ascii_case("false"));
@@ -203,9 +209,14 @@ async fn create(cx: Cx, given: Given<RoleRepresentation>) -> ApiResult<Response>
             .and_then(|c| c.id)
             .unwrap_or_else(|| cx.realm.id.clone()),
     );
-    let names = Names::load(cx.store(), &cx.realm).await?;
+    let names = match &role.composites {
+        Some(_) => Names::load(cx.store(), &cx.realm).await?,
+        None => Names::default(),
+    };
     if let Some(inside) = &role.composites {
-        let ids = names.roles("composites", inside.realm.as_ref(), inside.client.as_ref())?;
+        let ids = names
+            .roles("composites", inside.realm.as_ref(), inside.client.as_ref())
+            .map_err(|e| ApiError::not_found(e.text()))?;
         grants::require_grantable(&cx, ids).await?;
     }
     let mut batch = Batch::new();
@@ -326,13 +337,26 @@ async fn inside(
     let role = viewed(cx).await?;
     let id = role.id.as_deref().unwrap_or_default();
     let children = cx.realm.roles.composites.get(id).into_iter().flatten();
-    Ok(Json(sorted(
+    let search = cx.query("search").map(|s| s.trim().to_lowercase());
+    let page = cx.page()?;
+    let found = sorted(
         children
             .filter_map(|id| cx.realm.roles.all.get(id))
             .filter(|r| wanted(r))
+            .filter(|r| {
+                let name = r.name.as_deref().unwrap_or_default().to_lowercase();
+                search.as_ref().is_none_or(|s| name.contains(s))
+            })
             .map(|r| shown(&cx.realm, r, true))
             .collect(),
-    )))
+    );
+    Ok(Json(
+        found
+            .into_iter()
+            .skip(usize::try_from(page.first).unwrap_or(0))
+            .take(usize::try_from(page.max).unwrap_or(usize::MAX))
+            .collect(),
+    ))
 }
 
 async fn add_composites(cx: Cx, given: Given<Vec<RoleRepresentation>>) -> ApiResult<StatusCode> {
@@ -409,8 +433,12 @@ async fn list_users(cx: Cx) -> ApiResult<Json<Vec<UserRepresentation>>> {
             cx.page_or(100)?,
         )
         .await?;
+    let brief = cx.flag("briefRepresentation");
     Ok(Json(
-        found.into_iter().map(|u| users::shown(u, &cx)).collect(),
+        found
+            .into_iter()
+            .map(|user| users::listed(user, &cx, brief))
+            .collect(),
     ))
 }
 

@@ -6,7 +6,8 @@ use realmkeep_authn::Services;
 use realmkeep_keys::Hashing;
 use realmkeep_representations::{
     ClientRepresentation, ComponentExportRepresentation, ComponentRepresentation,
-    CredentialRepresentation, GroupRepresentation, RoleRepresentation, UserRepresentation,
+    CredentialRepresentation, GroupRepresentation, RoleRepresentation, SecretString,
+    UserRepresentation,
 };
 use realmkeep_store::consents::UserConsent;
 use realmkeep_store::roles::Holder;
@@ -234,6 +235,11 @@ pub fn stored_user(user: &UserRepresentation) -> UserRepresentation {
             .as_ref()
             .filter(|e| !e.is_empty())
             .map(|e| e.to_lowercase()),
+        // One without a value is none.
+        attributes: user.attributes.clone().map(|mut attributes| {
+            attributes.retain(|_, values| !values.is_empty());
+            attributes
+        }),
         email_verified: Some(user.email_verified.unwrap_or(false)),
         enabled: Some(user.enabled.unwrap_or(false)),
         required_actions: Some(user.required_actions.clone().unwrap_or_default()),
@@ -279,12 +285,31 @@ pub async fn credential_to_store(
     } else if given.credential_data.is_some() && given.secret_data.is_some() {
         stored.credential_data = given.credential_data.clone();
         stored.secret_data = given.secret_data.clone();
+    } else if let (Some(hashed), "password") = (&given.hashed_salted_value, kind.as_str()) {
+        let (data, secret) = as_before(given, hashed);
+        stored.credential_data = Some(data);
+        stored.secret_data = Some(secret);
     } else {
         return Err(ApiError::bad_request(
             "a credential needs a value, or secretData with credentialData",
         ));
     }
     Ok(stored)
+}
+
+/// A password hash as exports of old versions have it: in fields of its own.
+fn as_before(given: &CredentialRepresentation, hashed: &SecretString) -> (String, SecretString) {
+    let data = serde_json::json!({
+        "hashIterations": given.hash_iterations.unwrap_or(20_000),
+        "algorithm": given.algorithm.as_deref().unwrap_or("pbkdf2"),
+        "additionalParameters": {},
+    });
+    let secret = serde_json::json!({
+        "value": hashed.expose(),
+        "salt": given.salt.as_ref().map(SecretString::expose),
+        "additionalParameters": {},
+    });
+    (data.to_string(), SecretString::new(secret.to_string()))
 }
 
 /// Creates the client, with its service account when it has one and `service_account` says so.

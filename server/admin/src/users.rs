@@ -7,7 +7,7 @@ use axum::response::Response;
 use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use http::StatusCode;
-use realmkeep_authn::set_password::{SetPasswordError, check, hashing, set_password};
+use realmkeep_authn::set_password::{check, hashing, set_password};
 use realmkeep_authn::{Services, session_end};
 use realmkeep_oidc::logout;
 use realmkeep_representations::{
@@ -103,14 +103,9 @@ pub fn routes() -> Router<Arc<Services>> {
 }
 
 /// As the Admin API shows it.
-pub fn shown(mut user: UserRepresentation, cx: &Cx) -> UserRepresentation {
+pub fn shown(user: UserRepresentation, cx: &Cx) -> UserRepresentation {
     let manage = cx.rights.has(Right::MANAGE_USERS);
-    user.totp.get_or_insert(false);
-    // They have addresses of their own.
-    user.federated_identities = None;
-    user.client_consents = None;
-    user.disableable_credential_types.get_or_insert_default();
-    user.attributes = user.attributes.filter(|a| !a.is_empty());
+    let mut user = without_access(user, false);
     user.access = Some(
         [
             ("view", true),
@@ -125,6 +120,42 @@ pub fn shown(mut user: UserRepresentation, cx: &Cx) -> UserRepresentation {
         .collect(),
     );
     user
+}
+
+/// As a list shows it: of what the caller may do with it, only whether it may be changed.
+pub fn listed(user: UserRepresentation, cx: &Cx, brief: bool) -> UserRepresentation {
+    let manage = cx.rights.has(Right::MANAGE_USERS);
+    UserRepresentation {
+        access: Some(BTreeMap::from([("manage".to_owned(), manage)])),
+        ..without_access(user, brief)
+    }
+}
+
+/// As lists show it that say nothing of what the caller may do. Brief is what names a user.
+pub fn without_access(user: UserRepresentation, brief: bool) -> UserRepresentation {
+    if brief {
+        return UserRepresentation {
+            id: user.id,
+            username: user.username,
+            first_name: user.first_name,
+            last_name: user.last_name,
+            email: user.email,
+            email_verified: user.email_verified,
+            enabled: user.enabled,
+            created_timestamp: user.created_timestamp,
+            federation_link: user.federation_link,
+            ..Default::default()
+        };
+    }
+    UserRepresentation {
+        totp: Some(user.totp.unwrap_or(false)),
+        // They have addresses of their own.
+        federated_identities: None,
+        client_consents: None,
+        disableable_credential_types: Some(user.disableable_credential_types.unwrap_or_default()),
+        attributes: user.attributes.filter(|a| !a.is_empty()),
+        ..user
+    }
 }
 
 /// The user in the request's path.
@@ -205,12 +236,7 @@ async fn list(cx: Cx) -> ApiResult<Json<Vec<UserRepresentation>>> {
     Ok(Json(
         found
             .into_iter()
-            .map(|mut user| {
-                if brief {
-                    user.attributes = None;
-                }
-                shown(user, &cx)
-            })
+            .map(|user| listed(user, &cx, brief))
             .collect(),
     ))
 }
@@ -239,10 +265,12 @@ const PIECE: i64 = 1_000;
 /// What of a search the database answers, and what is left to do in memory.
 struct Filter {
     search: UserSearch,
-    id: Option<String>,
+    ids: Option<Vec<String>>,
     /// Further words, all of which must be found.
     words: Vec<String>,
     attributes: Vec<(String, String)>,
+    /// A part of an attribute's value is enough.
+    within: bool,
     email_verified: Option<bool>,
     /// Alias of an identity provider, and the user's id there.
     link: (Option<String>, Option<String>),
@@ -262,12 +290,12 @@ impl Filter {
                 .transpose()
         };
         let text = |name: &str| cx.query(name).map(str::to_owned);
-        let mut id = None;
+        let mut ids = None;
         let mut words: Vec<String> = Vec::new();
         let exact = cx.flag("exact");
         if let Some(search) = cx.query("search") {
             if let Some(wanted) = search.strip_prefix("id:") {
-                id = Some(wanted.trim().to_owned());
+                ids = Some(wanted.split_whitespace().map(str::to_owned).collect());
             } else if search.len() > 2 && search.starts_with('"') && search.ends_with('"') {
                 words.push(search.to_owned());
             } else {
@@ -280,31 +308,42 @@ impl Filter {
             }
         }
         let anywhere = (!words.is_empty()).then(|| words.remove(0));
-        let attributes = attribute_query(cx.query("q"));
+        let mut attributes = attribute_query(cx.query("q"));
+        // Fields of a user can be asked for like attributes.
+        let mut field = |name: &str| {
+            let at = attributes.iter().position(|(key, _)| key == name);
+            let asked = at.map(|at| attributes.remove(at).1);
+            text(name).or(asked)
+        };
+        let (username, email) = (field("username"), field("email"));
+        let (first_name, last_name) = (field("firstName"), field("lastName"));
+        let within = !attributes.is_empty() && cx.query("exact").is_some() && !exact;
         Ok(Self {
             search: UserSearch {
                 anywhere,
-                username: text("username"),
-                email: text("email"),
-                first_name: text("firstName"),
-                last_name: text("lastName"),
+                username,
+                email,
+                first_name,
+                last_name,
                 enabled: boolean("enabled")?,
                 created_after: cx.number("createdAfter")?,
                 created_before: cx.number("createdBefore")?,
                 // The others are looked at in what this one leaves.
-                attribute: attributes.first().cloned(),
+                attribute: attributes.first().filter(|_| !within).cloned(),
                 exact,
             },
-            id,
+            ids,
             words,
             attributes,
+            within,
             email_verified: boolean("emailVerified")?,
             link: (text("idpAlias"), text("idpUserId")),
         })
     }
 
     fn only_database(&self) -> bool {
-        self.id.is_none()
+        self.ids.is_none()
+            && !self.within
             && self.words.is_empty()
             && self.attributes.len() <= 1
             && self
@@ -326,10 +365,15 @@ impl Filter {
                 || contains(&user.first_name, word)
                 || contains(&user.last_name, word)
         }) && self.attributes.iter().all(|(key, value)| {
+            let wanted = value.to_lowercase();
+            let fits = |known: &String| {
+                let known = known.to_lowercase();
+                known == wanted || (self.within && known.contains(&wanted))
+            };
             user.attributes
                 .as_ref()
                 .and_then(|a| a.get(key))
-                .is_some_and(|values| values.contains(value))
+                .is_some_and(|values| values.iter().any(fits))
         }) && self
             .email_verified
             .is_none_or(|wanted| user.email_verified.unwrap_or(false) == wanted)
@@ -375,13 +419,12 @@ fn fits(word: &str, text: &str) -> bool {
 /// 400 when a parameter cannot be read.
 pub async fn find(cx: &Cx, page: Page) -> ApiResult<Vec<UserRepresentation>> {
     let filter = Filter::of(cx)?;
-    if let Some(id) = &filter.id {
-        return Ok(cx
-            .store()
-            .find_user(&cx.realm.id, id)
-            .await?
-            .into_iter()
-            .collect());
+    if let Some(ids) = &filter.ids {
+        let mut found = Vec::new();
+        for id in ids {
+            found.extend(cx.store().find_user(&cx.realm.id, id).await?);
+        }
+        return Ok(found);
     }
     if filter.only_database() {
         return Ok(cx
@@ -450,10 +493,7 @@ async fn create(cx: Cx, given: Given<UserRepresentation>) -> ApiResult<Response>
         if let Some(password) = &credential.value {
             check(&cx.services, &cx.realm, &user, &[], password.expose())
                 .await
-                .map_err(|e| match e {
-                    SetPasswordError::Policy(_) => ApiError::bad_request("Password policy not met"),
-                    other => other.into(),
-                })?;
+                .map_err(ApiError::from)?;
         }
     }
     require_free(&cx, None, &user).await?;
@@ -488,6 +528,16 @@ async fn require_free(cx: &Cx, id: Option<&str>, user: &UserRepresentation) -> A
     if taken(same_name) {
         return Err(ApiError::conflict(USERNAME_TAKEN));
     }
+    // Logging in by e-mail must not find two.
+    if settings.login_with_email_allowed != Some(false)
+        && settings.duplicate_emails_allowed != Some(true)
+        && cx
+            .store()
+            .others_have_email(&cx.realm.id, username, id.unwrap_or_default())
+            .await?
+    {
+        return Err(ApiError::conflict(USERNAME_TAKEN));
+    }
     if let Some(email) = user.email.as_deref().filter(|e| !e.is_empty()) {
         if settings.duplicate_emails_allowed != Some(true)
             && cx
@@ -497,7 +547,6 @@ async fn require_free(cx: &Cx, id: Option<&str>, user: &UserRepresentation) -> A
         {
             return Err(ApiError::conflict(EMAIL_TAKEN));
         }
-        // Logging in by e-mail must not find the user whose username it is.
         let named_so = cx.store().find_user_named(&cx.realm.id, email).await?;
         if settings.login_with_email_allowed != Some(false) && taken(named_so) {
             return Err(ApiError::conflict(EMAIL_TAKEN));
@@ -560,6 +609,20 @@ async fn update(cx: Cx, given: Given<UserRepresentation>) -> ApiResult<StatusCod
             new.required_actions = Some(steps::stored_actions(&new, "UPDATE_PASSWORD"));
         }
         push_password(&cx, &mut batch, &new, password).await?;
+    }
+    // A password that was hashed elsewhere takes the place of the present one.
+    let hashed = given.value.credentials.iter().flatten().find(|credential| {
+        credential.value.is_none()
+            && matches!(credential.r#type.as_deref(), None | Some("password"))
+    });
+    if let Some(credential) = hashed {
+        let hashing = hashing(&cx.services, &cx.realm)?;
+        let stored = steps::credential_to_store(&cx.services, credential, hashing)
+            .await
+            .map_err(|e| e.at("credentials"))?;
+        let id = new.id.as_deref().unwrap_or_default();
+        batch.push(Store::delete_credentials(id, "password"));
+        batch.push(cx.store().insert_credential(id, &stored)?);
     }
     if old.enabled != Some(true) && new.enabled == Some(true) {
         // Who is let in again begins without failures (002:9417).

@@ -649,6 +649,8 @@ fn checked_name(given: &RealmRepresentation) -> ApiResult<String> {
         return Err(ApiError::bad_request("Realm name cannot be empty"));
     }
     check_characters(&name)?;
+    // It stands in addresses, too.
+    check_characters(given.id.as_deref().unwrap_or_default())?;
     Ok(name)
 }
 

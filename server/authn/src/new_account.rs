@@ -88,21 +88,9 @@ fn default_groups(realm: &Realm) -> Vec<String> {
     let mut ids: Vec<String> = realm
         .groups
         .keys()
-        .filter(|id| wanted.contains(&path(realm, id)))
+        .filter(|id| wanted.contains(&realm.group_path(id)))
         .cloned()
         .collect();
     ids.sort();
     ids
-}
-
-fn path(realm: &Realm, id: &str) -> String {
-    let mut names = Vec::new();
-    let mut here = realm.groups.get(id);
-    // Parents cannot form a cycle; the bound is for a database that was written to by hand.
-    while let Some(group) = here.filter(|_| names.len() < 64) {
-        names.push(group.name.clone().unwrap_or_default());
-        here = group.parent_id.as_ref().and_then(|id| realm.groups.get(id));
-    }
-    names.reverse();
-    format!("/{}", names.join("/"))
 }

@@ -356,7 +356,7 @@ mod tests {
         }
     }
 
-    /// spec: THEME-01, THEME-02, THEME-06, THEME-07, THEME-08, THEME-09, L10N-05
+    /// spec: CORE-26, THEME-01, THEME-02, THEME-06, THEME-07, THEME-08, THEME-09, L10N-05
     #[test]
     fn a_folder_replaces_what_it_holds_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();

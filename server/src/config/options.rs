@@ -176,6 +176,9 @@ options! {
         /// Folder of password blacklists, one password on each line, read at start; realms refer to
         /// a file in it by name. Without it: `password-blacklists` in the data folder, if it is there.
         password_blacklists_dir: Option<PathBuf> = "password-blacklists-dir", "", "KC_SPI_PASSWORD_POLICY_PASSWORD_BLACKLIST_BLACKLISTS_PATH";
+        /// Whether a slash in the name of a group is written `~/` in the group's path, so that paths are
+        /// unambiguous.
+        groups_escape_slashes: bool = "groups-escape-slashes", "false", "KC_SPI_GROUP_JPA_ESCAPE_SLASHES_IN_GROUP_PATH";
         /// File of certificates (PEM), read at start, that attestations of security keys have to lead to
         /// where a realm's WebAuthn policy asks for attestations. Without it, their certificates are not
         /// checked, and a policy that accepts some models only accepts none.

@@ -46,7 +46,10 @@ pub fn services(
     let accounts = accounts(config, remote_keys.http().clone())?;
     let pages = Pages::with_themes(&base_url.path(), config.themes_dir.as_deref())?;
     Ok(Services {
-        store: data.store.clone(),
+        store: data
+            .store
+            .clone()
+            .escaping_group_paths(config.groups_escape_slashes),
         keys: Keys::new(data.store.clone()).with_vault(vault(config)),
         passwords: PasswordHasher::with_default(
             config.password_hashing_default.0,

@@ -45,6 +45,7 @@ pub struct Realm {
     pub user_profile: Option<String>,
     /// Components that configure event listeners.
     pub event_listeners: Vec<ComponentRepresentation>,
+    escapes_group_paths: bool,
     clients: Cache<String, Arc<Client>>,
     /// clientIds by id.
     pub(crate) client_names: Cache<String, String>,
@@ -293,6 +294,7 @@ impl Store {
             event_listeners: of_type("org.keycloak.events.EventListenerProvider")
                 .cloned()
                 .collect(),
+            escapes_group_paths: self.inner.escapes_group_paths.load(Ordering::Relaxed),
             clients: Cache::new(CLIENTS),
             client_names: Cache::new(CLIENTS),
             federated: Cache::new(CLIENTS),
@@ -304,7 +306,38 @@ impl Store {
     }
 }
 
+/// A group's name as it stands in paths where slashes of names are marked.
+pub fn escaped_group_name(name: &str) -> String {
+    name.replace('/', "~/")
+}
+
 impl Realm {
+    /// `/parent/child` of the group with this id.
+    pub fn group_path(&self, id: &str) -> String {
+        let mut path = String::new();
+        let mut here = self.groups.get(id);
+        // Parents cannot form a cycle; the bound is for a database that was written to by hand.
+        for _ in 0..=self.groups.len() {
+            let Some(group) = here else {
+                break;
+            };
+            let name = self.group_path_segment(group.name.as_deref().unwrap_or_default());
+            path = format!("/{name}{path}");
+            let parent = group.parent_id.as_deref();
+            here = parent.and_then(|id| self.groups.get(id));
+        }
+        path
+    }
+
+    /// A group's name as it stands in paths.
+    pub fn group_path_segment(&self, name: &str) -> String {
+        if self.escapes_group_paths {
+            escaped_group_name(name)
+        } else {
+            name.to_owned()
+        }
+    }
+
     /// The groups and all groups above them.
     pub fn with_ancestors(&self, groups: &[String]) -> BTreeSet<String> {
         let mut all = BTreeSet::new();

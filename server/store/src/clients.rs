@@ -14,6 +14,7 @@ pub const FEDERATED_ISSUER: &str = "jwt.credential.issuer";
 pub const FEDERATED_SUBJECT: &str = "jwt.credential.sub";
 
 statements! {
+    NAMES = "SELECT id, name FROM client WHERE realm_id = ?1";
     CONTAINING = "SELECT doc FROM client WHERE realm_id = ?1 AND doc LIKE ?2 ESCAPE '\\' ORDER BY name LIMIT 100";
 }
 
@@ -91,6 +92,17 @@ impl Store {
             .service_accounts
             .insert(client_id.to_owned(), user_id.clone());
         self.subject(realm, &user_id).await
+    }
+
+    /// Id and clientId of every client of the realm.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn client_names(&self, realm_id: &str) -> Result<Vec<(String, String)>, StoreError> {
+        let rows = self.query(&NAMES, &[realm_id.into()]).await?;
+        rows.iter()
+            .map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned())))
+            .collect()
     }
 
     /// The client with this id (not clientId).

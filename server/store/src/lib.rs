@@ -68,6 +68,8 @@ struct Inner {
     fence: Option<Fence>,
     /// The last write found the disk full or the like.
     not_writable: AtomicBool,
+    /// Slashes in names of groups are marked in paths.
+    escapes_group_paths: AtomicBool,
 }
 
 impl Store {
@@ -94,6 +96,15 @@ impl Store {
         let db = Db::Postgres(Postgres::open(options).await?);
         let inner = Fence::start(|fence| Arc::new(Inner::new(db, seal.into(), Some(fence))));
         Ok(Self { inner })
+    }
+
+    /// From now on a slash in the name of a group is written `~/` in the group's path (002:2889-2891).
+    #[must_use]
+    pub fn escaping_group_paths(self, escape: bool) -> Self {
+        self.inner
+            .escapes_group_paths
+            .store(escape, Ordering::Relaxed);
+        self
     }
 
     /// Runs one reading statement.
@@ -225,6 +236,7 @@ impl Inner {
             changed: watch::Sender::new(0),
             fence,
             not_writable: AtomicBool::new(false),
+            escapes_group_paths: AtomicBool::new(false),
         }
     }
 }

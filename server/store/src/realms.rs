@@ -3,14 +3,14 @@
 use realmkeep_representations::RealmRepresentation;
 use serde_json::Value as Json;
 
-use crate::db::{Step, statements};
+use crate::db::{Step, Value, statements};
 use crate::documents::at;
 use crate::{Store, StoreError};
 
 statements! {
-    INSERT = "INSERT INTO realm (id, name, epoch, doc) VALUES (?1, ?2, 1, ?3)";
-    UPDATE = "UPDATE realm SET name = ?2, doc = ?3, epoch = epoch + 1 WHERE id = ?1";
-    UPDATE_AT = "UPDATE realm SET name = ?2, doc = ?3, epoch = epoch + 1 WHERE id = ?1 AND epoch = ?4";
+    INSERT = "INSERT INTO realm (id, name, epoch, doc, duplicate_emails) VALUES (?1, ?2, 1, ?3, ?4)";
+    UPDATE = "UPDATE realm SET name = ?2, doc = ?3, duplicate_emails = ?4, epoch = epoch + 1 WHERE id = ?1";
+    UPDATE_AT = "UPDATE realm SET name = ?2, doc = ?3, duplicate_emails = ?4, epoch = epoch + 1 WHERE id = ?1 AND epoch = ?5";
     DELETE = "DELETE FROM realm WHERE id = ?1";
     BY_ID_WITH_EPOCH = "SELECT doc, epoch FROM realm WHERE id = ?1";
     BY_NAME = "SELECT doc FROM realm WHERE name = ?1";
@@ -58,7 +58,8 @@ impl Store {
     pub fn insert_realm(&self, realm: &RealmRepresentation) -> Result<Step, StoreError> {
         let (id, name) = names(realm);
         let doc = self.sealed_json(realm, "Realm", "realm", secrets)?;
-        let step = Step::new(&INSERT, vec![id.into(), name.into(), doc.into()]);
+        let params = vec![id.into(), name.into(), doc.into(), shares_emails(realm)];
+        let step = Step::new(&INSERT, params);
         Ok(step.on_conflict("Conflict detected. See logs for details"))
     }
 
@@ -69,7 +70,8 @@ impl Store {
     pub fn update_realm(&self, realm: &RealmRepresentation) -> Result<Step, StoreError> {
         let (id, name) = names(realm);
         let doc = self.sealed_json(realm, "Realm", "realm", secrets)?;
-        let step = Step::new(&UPDATE, vec![id.into(), name.into(), doc.into()]);
+        let params = vec![id.into(), name.into(), doc.into(), shares_emails(realm)];
+        let step = Step::new(&UPDATE, params);
         Ok(step
             .or_fail("the realm is gone")
             .on_conflict(format!("Realm with same name exists: {name}")))
@@ -104,7 +106,13 @@ impl Store {
     ) -> Result<Step, StoreError> {
         let (id, name) = names(realm);
         let doc = self.sealed_json(realm, "Realm", "realm", secrets)?;
-        let params = vec![id.into(), name.into(), doc.into(), epoch.into()];
+        let params = vec![
+            id.into(),
+            name.into(),
+            doc.into(),
+            shares_emails(realm),
+            epoch.into(),
+        ];
         Ok(Step::new(&UPDATE_AT, params)
             .or_fail(REALM_CHANGED)
             .on_conflict(format!("Realm with same name exists: {name}")))
@@ -121,6 +129,11 @@ fn names(realm: &RealmRepresentation) -> (&str, &str) {
         realm.id.as_deref().unwrap_or_default(),
         realm.realm.as_deref().unwrap_or_default(),
     )
+}
+
+/// Whether users of the realm may share an e-mail address.
+fn shares_emails(realm: &RealmRepresentation) -> Value {
+    i64::from(realm.duplicate_emails_allowed == Some(true)).into()
 }
 
 fn secrets(document: &mut Json, each: &mut dyn FnMut(&mut String)) {

@@ -1,6 +1,7 @@
 //! Several batches that are committed together or not at all, with reads between them.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::db::{Db, OpenTransaction};
@@ -32,6 +33,8 @@ impl Store {
     pub async fn begin(&self, begin: Begin, longest: Duration) -> Result<Transaction, StoreError> {
         let open = OpenTransaction::new(self.clone(), begin, longest).await?;
         let inner = Inner::new(Db::Transaction(open), self.inner.seal.clone(), None);
+        let escapes = self.inner.escapes_group_paths.load(Ordering::Relaxed);
+        inner.escapes_group_paths.store(escapes, Ordering::Relaxed);
         Ok(Transaction {
             parent: self.clone(),
             store: Self {

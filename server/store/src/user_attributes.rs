@@ -34,8 +34,11 @@ pub(crate) fn attributes(realm_id: &str, user: &UserRepresentation, before: bool
     steps
 }
 
-/// The value as it is compared: the beginning of a long one.
-pub(crate) fn key(value: &str) -> &str {
-    let end = value.char_indices().nth(LONGEST);
-    end.and_then(|(at, _)| value.get(..at)).unwrap_or(value)
+/// The value as it is compared: in any case, and of a long one the beginning.
+pub(crate) fn key(value: &str) -> String {
+    value
+        .chars()
+        .flat_map(char::to_lowercase)
+        .take(LONGEST)
+        .collect()
 }

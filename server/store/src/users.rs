@@ -32,8 +32,8 @@ macro_rules! range {
 }
 
 statements! {
-    INSERT = "INSERT INTO user_account (id, realm_id, username, email, first_name, last_name, enabled, created, service_client_id, doc, unique_email) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, CASE WHEN EXISTS (SELECT 1 FROM realm WHERE id = ?2 AND doc LIKE '%\"duplicateEmailsAllowed\":true%') THEN NULL ELSE NULLIF(?4, '') END)";
-    UPDATE = "UPDATE user_account SET username = ?3, email = ?4, first_name = ?5, last_name = ?6, enabled = ?7, created = ?8, service_client_id = ?9, doc = ?10, unique_email = CASE WHEN EXISTS (SELECT 1 FROM realm WHERE id = ?2 AND doc LIKE '%\"duplicateEmailsAllowed\":true%') THEN NULL WHEN email = ?4 AND unique_email IS NULL AND EXISTS (SELECT 1 FROM user_account o WHERE o.realm_id = ?2 AND o.unique_email = ?4) THEN NULL ELSE NULLIF(?4, '') END WHERE id = ?1 AND realm_id = ?2";
+    INSERT = "INSERT INTO user_account (id, realm_id, username, email, first_name, last_name, enabled, created, service_client_id, doc, unique_email) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, CASE WHEN EXISTS (SELECT 1 FROM realm WHERE id = ?2 AND duplicate_emails = 1) THEN NULL ELSE NULLIF(?4, '') END)";
+    UPDATE = "UPDATE user_account SET username = ?3, email = ?4, first_name = ?5, last_name = ?6, enabled = ?7, created = ?8, service_client_id = ?9, doc = ?10, unique_email = CASE WHEN EXISTS (SELECT 1 FROM realm WHERE id = ?2 AND duplicate_emails = 1) THEN NULL WHEN email = ?4 AND unique_email IS NULL AND EXISTS (SELECT 1 FROM user_account o WHERE o.realm_id = ?2 AND o.unique_email = ?4) THEN NULL ELSE NULLIF(?4, '') END WHERE id = ?1 AND realm_id = ?2";
     DELETE = "DELETE FROM user_account WHERE id = ?1 AND realm_id = ?2";
     BY_ID = "SELECT doc FROM user_account WHERE id = ?1 AND realm_id = ?2";
     BY_USERNAME = "SELECT doc FROM user_account WHERE realm_id = ?1 AND username = ?2";

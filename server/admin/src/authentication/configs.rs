@@ -47,7 +47,14 @@ pub async fn create(
             let mut flows = numbered(settings);
             let place = place_of(&flows, cx.param("execution"))
                 .ok_or_else(|| ApiError::not_found("Illegal execution"))?;
-            let alias = alias(settings, &given, None)?;
+            // The one that it has goes, and with it its name.
+            let present = flows
+                .get(place.flow)
+                .and_then(|f| f.authentication_executions.as_ref()?.get(place.execution))
+                .and_then(|e| e.authenticator_config.as_deref())
+                .and_then(|alias| stored::config_aliased(settings, alias))
+                .and_then(|config| config.id.clone());
+            let alias = alias(settings, &given, present.as_deref())?;
             let Some(execution) = flows.get_mut(place.flow).and_then(|f| {
                 f.authentication_executions
                     .as_mut()?

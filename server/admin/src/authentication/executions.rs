@@ -294,7 +294,7 @@ pub async fn add_flow(cx: Cx, given: Given<Value>) -> ApiResult<Response> {
     let kind = text(&body, "type")
         .filter(|kind| !kind.is_empty())
         .unwrap_or_else(|| "basic-flow".to_owned());
-    if !["basic-flow", "form-flow"].contains(&kind.as_str()) {
+    if !["basic-flow", "form-flow", "generic"].contains(&kind.as_str()) {
         return Err(ApiError::bad_request(
             "type: basic-flow or form-flow was expected",
         ));

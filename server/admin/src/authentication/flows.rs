@@ -15,7 +15,8 @@ use crate::request::{Cx, Given, new_id};
 use crate::rights::Right;
 
 /// Flow types that a flow can have.
-const FLOW_TYPES: [&str; 3] = ["basic-flow", "form-flow", "client-flow"];
+/// `generic` is what older tools call a basic flow.
+const FLOW_TYPES: [&str; 4] = ["basic-flow", "form-flow", "client-flow", "generic"];
 
 pub async fn list(cx: Cx) -> ApiResult<Json<Vec<AuthenticationFlowRepresentation>>> {
     cx.require(&[Right::VIEW_REALM])?;

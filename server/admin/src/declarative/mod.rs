@@ -12,7 +12,7 @@ mod secret_digests;
 mod trial;
 
 pub use exchange::Exchange;
-pub use owner::{Declared, conflict, refuse_foreign_owner, stage_ownership};
+pub use owner::{Declared, conflict, refuse_foreign_owner, stage_one, stage_ownership};
 pub use secret_digests::SecretDigests;
 
 use std::sync::Arc;

@@ -77,7 +77,10 @@ pub fn objects(realm: &Realm, below: &[&str]) -> Vec<Object> {
         [kind @ ("groups" | "users"), id, rest @ ..] => {
             vec![Object::at(format!("{kind}/{id}"), rest)]
         }
-        ["identity-provider", "instances", alias, rest @ ..] => {
+        ["identity-provider", "instances", name, rest @ ..] => {
+            let mut providers = realm.identity_providers.iter();
+            let by_id = providers.find(|p| p.internal_id.as_deref() == Some(*name));
+            let alias = by_id.and_then(|p| p.alias.as_deref()).unwrap_or(name);
             let provider = format!("identity-provider/instances/{alias}");
             let mut all = vec![Object::at(provider.clone(), rest)];
             if let ["mappers", mapper] = rest {

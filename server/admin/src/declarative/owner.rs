@@ -239,6 +239,43 @@ pub async fn refuse_foreign_owner(cx: &Cx) -> ApiResult<()> {
     Ok(())
 }
 
+/// For one of many objects that a request writes: adds to the batch what the owner of the object at
+/// `old` asks for, and makes the caller the owner of what is at `new` after it, or whoever was it before.
+/// None at `new` is an object that goes.
+///
+/// # Errors
+/// 409 when the object belongs to somebody else.
+pub async fn stage_one(
+    cx: &Cx,
+    batch: &mut Batch,
+    old: Option<&str>,
+    new: Option<&str>,
+) -> ApiResult<()> {
+    let (realm, record) = (cx.realm.id.as_str(), cx.declared.record());
+    let mut owner = record.clone();
+    if let Some(old) = old {
+        let found = cx.store().owner(realm, old).await?;
+        if let (Some(found), false) = (&found, cx.declared.force)
+            && *found != record
+        {
+            return Err(refused(old, found));
+        }
+        if !cx.declared.force {
+            batch.push(Store::require_owner(realm, old, &record));
+        }
+        if new != Some(old) {
+            batch.push(Store::forget_owner(realm, old));
+        }
+        if owner.is_empty() {
+            owner = found.unwrap_or_default();
+        }
+    }
+    if let (Some(new), false) = (new, owner.is_empty()) {
+        batch.push(Store::set_owner(realm, new, &owner));
+    }
+    Ok(())
+}
+
 fn refused(object: &str, record: &str) -> ApiError {
     let owner = serde_json::from_str::<Owner>(record)
         .map_or_else(|_| "another tool".to_owned(), |owner| owner.to_string());

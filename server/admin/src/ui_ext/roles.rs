@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::Json;
 use http::StatusCode;
 use realmkeep_representations::{
-    ClientMappingsRepresentation, ClientRepresentation, MappingsRepresentation, RoleRepresentation,
+    ClientMappingsRepresentation, MappingsRepresentation, RoleRepresentation,
 };
 use realmkeep_store::roles::Holder;
 use realmkeep_store::{Batch, Store};
@@ -41,10 +41,9 @@ async fn mapped(cx: &Cx, change: bool) -> ApiResult<Mapped> {
 async fn client_ids(cx: &Cx) -> ApiResult<BTreeMap<String, String>> {
     Ok(cx
         .store()
-        .list::<ClientRepresentation>(&cx.realm.id)
+        .client_names(&cx.realm.id)
         .await?
         .into_iter()
-        .filter_map(|c| Some((c.id?, c.client_id?)))
         .collect())
 }
 

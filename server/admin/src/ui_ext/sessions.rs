@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use realmkeep_authn::session::is_alive;
-use realmkeep_representations::ClientRepresentation;
 use realmkeep_store::documents::Page;
 use realmkeep_store::sessions::UserSession;
 use serde_json::{Value, json};
@@ -18,11 +17,8 @@ const MOST: i64 = 10_000;
 
 pub async fn of_realm(cx: Cx) -> ApiResult<Json<Vec<Value>>> {
     cx.require(&[Right::VIEW_REALM])?;
-    let clients = cx
-        .store()
-        .list::<ClientRepresentation>(&cx.realm.id)
-        .await?;
-    let ids = clients.into_iter().filter_map(|c| c.id).collect();
+    let clients = cx.store().client_names(&cx.realm.id).await?;
+    let ids = clients.into_iter().map(|(id, _)| id).collect();
     list(&cx, ids).await
 }
 

@@ -16,6 +16,7 @@ pub async fn list(cx: Cx) -> ApiResult<Json<Vec<Value>>> {
     }
     let now = cx.services.clock.now_millis();
     let protected = cx.realm.settings.brute_force_protected == Some(true);
+    let brief = cx.flag("briefRepresentation");
     let mut rows = Vec::new();
     for user in users::find(&cx, cx.page_or(100)?).await? {
         let id = user.id.clone().unwrap_or_default();
@@ -24,7 +25,8 @@ pub async fn list(cx: Cx) -> ApiResult<Json<Vec<Value>>> {
         } else {
             None
         };
-        let mut row = serde_json::to_value(users::shown(user, &cx)).map_err(ApiError::internal)?;
+        let mut row =
+            serde_json::to_value(users::listed(user, &cx, brief)).map_err(ApiError::internal)?;
         if let Value::Object(fields) = &mut row {
             let status = attack_detection::shown(known.as_ref(), now);
             fields.insert("bruteForceStatus".to_owned(), status);

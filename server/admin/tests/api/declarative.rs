@@ -125,9 +125,8 @@ async fn with_tag(
 /// spec: ADMR-04
 #[tokio::test]
 async fn every_object_has_a_tag_that_changes_with_it() {
-    let server = Server::start().await;
+    let server = Server::with_realm().await;
     let admin = server.admin().await;
-    admin.new_realm("r").await;
     for path in one_of_each(&admin).await {
         let seen = admin.get(&path).await.is(200);
         let tag = seen.header("etag").to_owned();
@@ -199,9 +198,8 @@ async fn every_object_has_a_tag_that_changes_with_it() {
 /// Of several who saw the same state, one writes.
 #[tokio::test]
 async fn one_of_those_with_the_same_tag_wins() {
-    let server = Server::start().await;
+    let server = Server::with_realm().await;
     let admin = server.admin().await;
-    admin.new_realm("r").await;
     let id = admin
         .post("/r/clients", json!({"clientId": "c"}))
         .await
@@ -234,9 +232,8 @@ async fn one_of_those_with_the_same_tag_wins() {
 /// spec: SEC-03
 #[tokio::test]
 async fn a_masked_secret_shows_that_it_changed_and_not_what_it_is() {
-    let server = Server::start().await;
+    let server = Server::with_realm().await;
     let admin = server.admin().await;
-    admin.new_realm("r").await;
     let paths = one_of_each(&admin).await;
     let provider = "/r/identity-provider/instances/idp";
     let smtp = json!({"smtpServer": {"host": "h", "password": "smtp-s3cret"}});
@@ -347,9 +344,8 @@ async fn a_masked_secret_shows_that_it_changed_and_not_what_it_is() {
 /// spec: ADMR-04
 #[tokio::test]
 async fn a_dry_run_answers_and_writes_nothing() {
-    let server = Server::start().await;
+    let server = Server::with_realm().await;
     let admin = server.admin().await;
-    admin.new_realm("r").await;
     let paths = one_of_each(&admin).await;
     let events = json!({"adminEventsEnabled": true, "adminEventsDetailsEnabled": true});
     admin.put("/r", events).await.is(204);
@@ -475,9 +471,8 @@ async fn a_dry_run_answers_and_writes_nothing() {
 /// spec: ADMR-04
 #[tokio::test]
 async fn a_batch_is_carried_out_as_a_whole_or_not_at_all() {
-    let server = Server::start().await;
+    let server = Server::with_realm().await;
     let admin = server.admin().await;
-    admin.new_realm("r").await;
     admin
         .put("/r", json!({"adminEventsEnabled": true}))
         .await
@@ -624,9 +619,8 @@ async fn a_batch_is_carried_out_as_a_whole_or_not_at_all() {
 /// What one tool manages, another one changes only by force.
 #[tokio::test]
 async fn an_object_has_an_owner_that_others_are_told_of() {
-    let server = Server::start().await;
+    let server = Server::with_realm().await;
     let admin = server.admin().await;
-    admin.new_realm("r").await;
     let mine = [("realmkeep-owner", OPERATOR)];
     let theirs = [("realmkeep-owner", TERRAFORM)];
     let by_force = [("realmkeep-owner", TERRAFORM), ("realmkeep-force", "?1")];
@@ -770,12 +764,105 @@ async fn events(mut response: reqwest::Response, enough: usize) -> Vec<(String, 
     found
 }
 
+/// A partial import asks the owner of each object that it overwrites, and its caller owns what it has written:
+/// one object of somebody else, and nothing is imported.
+///
+/// spec: ADMR-04
+#[tokio::test]
+async fn a_partial_import_looks_at_owners() {
+    let server = Server::with_realm().await;
+    let admin = server.admin().await;
+    let mine = [("realmkeep-owner", OPERATOR)];
+    let theirs = [("realmkeep-owner", TERRAFORM)];
+    let force = ("realmkeep-force", "?1");
+    let import = json!({
+        "ifResourceExists": "OVERWRITE",
+        "clients": [{"clientId": "c"}],
+        "roles": {"realm": [{"name": "role"}], "client": {"c": [{"name": "inner"}]}},
+        "groups": [{"name": "g", "subGroups": [{"name": "below"}]}],
+        "users": [{"username": "alice"}],
+        "identityProviders": [{"alias": "idp", "providerId": "oidc", "config": {
+            "clientId": "x", "clientSecret": "y", "authorizationUrl": "https://i.test/a", "tokenUrl": "https://i.test/t",
+        }}],
+    });
+    let owned = async || {
+        let owners = admin.get("/r/owners").await.is(200).body;
+        let mut owned: Vec<String> = Vec::new();
+        for one in owners.as_array().unwrap() {
+            let object = one["object"].as_str().unwrap();
+            // None is left behind of what is gone.
+            admin.get(&format!("/r/{object}")).await.is(200);
+            let kind = object.split('/').next().unwrap();
+            owned.push(format!("{kind} {}", one["owner"]["tool"].as_str().unwrap()));
+        }
+        owned.sort();
+        owned
+    };
+    let all_of = |tool: &str| {
+        let kinds = [
+            "clients",
+            "groups",
+            "identity-provider",
+            "roles-by-id",
+            "roles-by-id",
+            "users",
+        ];
+        kinds.map(|kind| format!("{kind} {tool}")).to_vec()
+    };
+    let partial = async |headers: &[(&str, &str)], body: &Value| {
+        let path = "/r/partialImport";
+        admin
+            .call_with(Method::POST, path, Some(body.clone()), headers)
+            .await
+    };
+    partial(&mine, &import).await.is(200);
+    assert_eq!(owned().await, all_of("realmkeep-operator"));
+    for (section, name) in [
+        ("clients", "clients/"),
+        ("roles", "roles-by-id/"),
+        ("groups", "groups/"),
+        ("users", "users/"),
+        ("identityProviders", "identity-provider/"),
+    ] {
+        let one = json!({
+            "ifResourceExists": "OVERWRITE", section: import[section], "users": [{"username": "new"}, {"username": "alice"}],
+        });
+        let before = state(&admin, "r").await;
+        for headers in [&theirs[..], &[]] {
+            let refused = partial(headers, &one).await.is(409);
+            let message = refused.body["errorMessage"].as_str().unwrap();
+            assert!(
+                message.contains("realmkeep-operator: Client shop/web"),
+                "{message}"
+            );
+            assert!(
+                message.starts_with(name) || message.starts_with("users/"),
+                "{message}"
+            );
+        }
+        assert_eq!(state(&admin, "r").await, before);
+    }
+    // Skipped is not touched.
+    let mut skip = import.clone();
+    skip["ifResourceExists"] = json!("SKIP");
+    partial(&theirs, &skip).await.is(200);
+    assert_eq!(owned().await, all_of("realmkeep-operator"));
+    // By force and without a name they stay whose they were; with one they are taken over.
+    partial(&[force], &import).await.is(200);
+    let kept = owned().await;
+    assert!(
+        kept.iter().all(|one| one.ends_with("realmkeep-operator")),
+        "{kept:?}"
+    );
+    partial(&[theirs[0], force], &import).await.is(200);
+    assert_eq!(owned().await, all_of("terraform"));
+}
+
 /// The feed tells what changed, goes on after an interruption, and says when it cannot.
 #[tokio::test]
 async fn a_change_feed_goes_on_where_it_was() {
-    let server = Server::start().await;
+    let server = Server::with_realm().await;
     let admin = server.admin().await;
-    admin.new_realm("r").await;
     admin.new_realm("other").await;
     let sse = ("accept", "text/event-stream");
     let feed = admin.send(Method::GET, "/r/changes", None, &[sse]).await;

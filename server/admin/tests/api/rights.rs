@@ -577,7 +577,7 @@ async fn no_way_up() {
     admin
         .delete(&format!("/r/clients/{management}"))
         .await
-        .is(400);
+        .is(403);
 }
 
 /// Ids count inside their own realm only.

@@ -14,7 +14,11 @@ async fn claims(server: &Server) -> Value {
         ("password", "alice"),
     ];
     let tokens = server.token("r", &form).await.is(200).body;
-    let token = tokens["access_token"].as_str().unwrap();
+    payload(tokens["access_token"].as_str().unwrap())
+}
+
+/// What a token says.
+pub fn payload(token: &str) -> Value {
     let payload = token.split('.').nth(1).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
@@ -28,7 +32,7 @@ fn roles(claims: &Value) -> Vec<String> {
 /// A composite role is in the token with what is inside it; the roles of a group and of the groups above it
 /// are there, too. A new client may have all roles; once it may not, those remain that are in its scope.
 ///
-/// spec: ROLE-08, GROUP-11, SEC-31
+/// spec: ROLE-08, GROUP-11, RSM-05, SEC-31
 #[tokio::test]
 async fn composites_and_groups_end_in_tokens() {
     let server = Server::start().await;

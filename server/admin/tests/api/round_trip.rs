@@ -271,6 +271,30 @@ async fn all_or_nothing() {
     admin.get("/twin").await.is(404);
 }
 
+/// What an administrator exports through the API is no backup: users and secrets are not in it. What the
+/// program exports is.
+///
+/// spec: REALM-08
+#[tokio::test]
+async fn an_export_by_the_api_is_no_backup() {
+    let server = Server::with_realm().await;
+    let admin = server.admin().await;
+    let client = json!({"clientId": "c", "secret": "s3cret"});
+    admin.post("/r/clients", client).await.is(201);
+    server.user_with("r", "alice", "account", &[]).await;
+    let path = "/r/partial-export?exportClients=true&exportGroupsAndRoles=true";
+    let part = admin.post(path, json!({})).await.is(200);
+    assert_eq!(part.body["users"], Value::Null);
+    assert!(!part.text.contains("s3cret"), "{}", part.text);
+    let whole = realmkeep_admin::export_realm(&server.services, "r").await;
+    let whole = serde_json::to_value(whole.unwrap()).unwrap();
+    let text = whole.to_string();
+    assert!(text.contains("s3cret"), "{text}");
+    let users = whole["users"].as_array().unwrap();
+    let alice = users.iter().find(|user| user["username"] == "alice");
+    assert!(alice.unwrap()["credentials"][0]["secretData"].is_string());
+}
+
 #[tokio::test]
 async fn partial_import() {
     let server = Server::start().await;

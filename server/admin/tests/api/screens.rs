@@ -233,7 +233,11 @@ async fn passwords_meet_the_policy_of_the_realm() {
         })
     };
     let refused = admin.post("/r/users", user("short")).await.is(400);
-    assert_eq!(refused.body["errorMessage"], "Password policy not met");
+    assert_eq!(refused.body["error"], "invalidPasswordMinLengthMessage");
+    assert_eq!(
+        refused.body["error_description"],
+        "Invalid password: minimum length 8."
+    );
     let id = admin
         .post("/r/users", user("longenough1"))
         .await
@@ -555,9 +559,10 @@ async fn server_info_lists_what_works() {
     admin.post(&add, json!(builtin)).await.is(204);
 }
 
-/// The console learns who uses it and what they may do where.
+/// The console learns who uses it and what they may do where: it has parts of its own for each role, so that
+/// who may only look for clients finds the way to them, and nothing else.
 ///
-/// spec: ADMR-20, REALM-07
+/// spec: ADMR-20, ADMR-23, REALM-07, ROLE-12
 #[tokio::test]
 async fn the_console_learns_who_uses_it() {
     let server = Server::start().await;
@@ -597,6 +602,26 @@ async fn the_console_learns_who_uses_it() {
     assert!(roles.contains(&json!("view-users")), "{who}");
     assert!(!roles.contains(&json!("manage-users")), "{who}");
     assert_eq!(who["realm_access"].as_object().unwrap().len(), 1);
+    server
+        .user_with("r", "seeker", "realm-management", &["query-clients"])
+        .await;
+    let form = [
+        form[0],
+        form[1],
+        ("username", "seeker"),
+        ("password", "seeker"),
+    ];
+    let token = server.token("r", &form).await.is(200).body;
+    let console = server.bearer(token["access_token"].as_str().unwrap());
+    let who = console
+        .get("/admin/r/console/whoami?currentRealm=r")
+        .await
+        .is(200)
+        .body;
+    assert_eq!(who["realm_access"]["r"], json!(["query-clients"]));
+    assert_eq!(console.get("/r/clients").await.is(200).body, json!([]));
+    console.get("/r/roles").await.is(403);
+    console.get("/r/groups").await.is(403);
     // Another client's token is not the console's.
     admin.get("/admin/master/console/whoami").await.is(403);
 }

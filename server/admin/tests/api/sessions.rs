@@ -282,7 +282,7 @@ async fn everybody_is_signed_out_and_applications_are_told() {
 /// The policy is set to now; it counts at the realm's endpoints at once, and is pushed to the clients
 /// that have an admin URL and to nobody else: all of them, or one.
 ///
-/// spec: REVOKE-02, REVOKE-03, REVOKE-05, REVOKE-06
+/// spec: REVOKE-02, REVOKE-03, REVOKE-05, REVOKE-06, SEC-18
 #[tokio::test]
 async fn what_was_issued_before_now_is_revoked() {
     let server = Server::start().await;
@@ -338,7 +338,7 @@ async fn what_was_issued_before_now_is_revoked() {
 /// A key was stolen: another one is made, the stolen one is gone at once with all that it signed, and
 /// applications that are told to look find the new one alone.
 ///
-/// spec: KEYS-26, KEYS-27
+/// spec: KEYS-26, KEYS-27, SEC-18
 #[tokio::test]
 async fn a_stolen_key_is_good_for_nothing() {
     let server = Server::start().await;

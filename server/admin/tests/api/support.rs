@@ -77,6 +77,13 @@ impl Server {
         Self::start_trusting(None).await
     }
 
+    /// As [`Server::start`], with the realm `r` in it.
+    pub async fn with_realm() -> Self {
+        let server = Self::start().await;
+        server.admin().await.new_realm("r").await;
+        server
+    }
+
     pub async fn start_trusting(trust: Option<BootstrapTrust>) -> Self {
         Self::start_as("", trust, Vault::default()).await
     }
