@@ -111,31 +111,23 @@ impl Caches {
     }
 
     pub(crate) fn forget(&self, touched: &[Touch]) {
-        if !touched.is_empty() {
-            self.changes.fetch_add(1, Ordering::SeqCst);
+        if touched.is_empty() {
+            return;
         }
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        // Looked through once: an import touches thousands of users.
+        let realms: Vec<(Arc<String>, Arc<Realm>)> = self.realms.iter().collect();
         for touch in touched {
-            match touch {
-                Touch::Realm(id) => {
-                    let names: Vec<Arc<String>> = self
-                        .realms
-                        .iter()
-                        .filter(|(_, realm)| realm.id == *id)
-                        .map(|(name, _)| name)
-                        .collect();
-                    for name in names {
-                        self.realms.invalidate(name.as_ref());
-                    }
-                }
-                Touch::Client(realm_id, client_id) => {
-                    self.each_of(realm_id, |realm| {
+            let of = realms.iter().filter(|(_, realm)| realm.id == touch.realm());
+            for (name, realm) in of {
+                match touch {
+                    Touch::Realm(_) => self.realms.invalidate(name.as_ref()),
+                    Touch::Client(_, client_id) => {
                         realm.clients.invalidate(client_id);
                         realm.client_names.invalidate_all();
                         realm.federated.invalidate_all();
-                    });
-                }
-                Touch::User(realm_id, user_id) => {
-                    self.each_of(realm_id, |realm| realm.subjects.invalidate(user_id));
+                    }
+                    Touch::User(_, user_id) => realm.subjects.invalidate(user_id),
                 }
             }
         }
@@ -145,14 +137,6 @@ impl Caches {
     pub(crate) fn forget_all(&self) {
         self.changes.fetch_add(1, Ordering::SeqCst);
         self.realms.invalidate_all();
-    }
-
-    fn each_of(&self, realm_id: &str, each: impl Fn(&Realm)) {
-        for (_, realm) in &self.realms {
-            if realm.id == realm_id {
-                each(&realm);
-            }
-        }
     }
 }
 
