@@ -14,6 +14,10 @@ export class Steps {
     this.#library = library;
   }
 
+  get failed() {
+    return this.#failed;
+  }
+
   step = async (name, work) => {
     try {
       const value = await work();

@@ -1,7 +1,7 @@
 // Who signs in to the relying parties, and what their clients have in common.
 import assert from 'node:assert/strict';
 
-import { user } from './support.mjs';
+import { base, user } from './support.mjs';
 
 /** Puts the client into its tokens' audience, as who may introspect them must be. */
 export const audience = (client) => ({
@@ -12,6 +12,10 @@ export const audience = (client) => ({
 /** A browser without a screen: keeps cookies, follows redirects on our server, fills in forms. */
 export class Person {
   #cookies = new Map();
+
+  constructor(credentials = user) {
+    this.credentials = credentials;
+  }
 
   /** Follows links until one leads to `until`; that address is the answer. */
   async visit(url, until, options = {}) {
@@ -27,12 +31,33 @@ export class Person {
       }
       const page = await response.text();
       assert.equal(response.status, 200, `${at.pathname}: ${response.status} ${text(page)}`);
-      const form = filledIn(page, at);
+      const form = filledIn(page, at, this.credentials);
       assert.ok(form, `no form to fill in at ${at.pathname}: ${text(page)}`);
       at = form.action;
       next = { method: 'POST', body: form.fields };
     }
     throw new Error(`no end of redirects before ${until}`);
+  }
+
+  /** Opens an application's address, signing in where our server asks for it: the application's answer. */
+  async open(url) {
+    let at = new URL(url);
+    let next = {};
+    for (let hop = 0; hop < 20; hop += 1) {
+      const response = await this.#request(at, next);
+      next = {};
+      if (response.status >= 300 && response.status < 400) {
+        at = new URL(response.headers.get('location'), at);
+        continue;
+      }
+      const page = await response.text();
+      if (at.origin !== new URL(base).origin) return { url: at.href, status: response.status, text: page };
+      const form = response.status === 200 ? filledIn(page, at, this.credentials) : undefined;
+      assert.ok(form, `no form to fill in at ${at.pathname}: ${response.status} ${text(page)}`);
+      at = form.action;
+      next = { method: 'POST', body: form.fields };
+    }
+    throw new Error(`no end of redirects from ${url}`);
   }
 
   async #request(url, options) {
@@ -44,15 +69,21 @@ export class Person {
     for (const cookie of response.headers.getSetCookie()) {
       const [pair, ...attributes] = cookie.split(';');
       const [name, ...value] = pair.split('=');
-      if (attributes.some((one) => one.trim().toLowerCase() === 'max-age=0')) this.#cookies.delete(name.trim());
+      if (attributes.some(isOver)) this.#cookies.delete(name.trim());
       else this.#cookies.set(name.trim(), value.join('='));
     }
     return response;
   }
 }
 
-/** The page's main form with its hidden fields, what alice would type, and its submit button. */
-function filledIn(page, at) {
+/** Whether an attribute of a cookie says that it is to be forgotten. */
+function isOver(attribute) {
+  const [name, value] = attribute.trim().toLowerCase().split('=');
+  return (name === 'max-age' && Number(value) <= 0) || (name === 'expires' && Date.parse(value) < Date.now());
+}
+
+/** The page's main form with its hidden fields, what the person would type, and its submit button. */
+function filledIn(page, at, credentials) {
   const form = page.match(/<form[^>]*\baction="([^"]*)"[^>]*>([\s\S]*?)<\/form>/i);
   if (!form) return undefined;
   const fields = new URLSearchParams();
@@ -61,7 +92,7 @@ function filledIn(page, at) {
     const name = attribute('name');
     if (!name) continue;
     const type = attribute('type') ?? (tag.startsWith('<button') ? 'submit' : 'text');
-    if (name === 'username' || name === 'password') fields.set(name, user[name]);
+    if (name === 'username' || name === 'password') fields.set(name, credentials[name]);
     else if (type === 'hidden') fields.set(name, decode(attribute('value') ?? ''));
     else if (type === 'submit' && !fields.has('pressed') && !['cancel', 'try-another-way'].includes(name)) {
       if (![...fields.keys()].some((key) => ['login', 'accept', 'confirmLogout'].includes(key))) {

@@ -112,7 +112,7 @@ pub fn run(fast: bool, only: &[String]) -> Result<ExitCode> {
             tools::APACHE,
             tools::MOD_AUTH_OPENIDC,
         ])?;
-        counted(&mut shell::command("e2e/relying-parties/run.sh"))
+        script("e2e/relying-parties/run.sh", &mut left_out)
     });
     // Its list of differences has to follow what the server has learnt since (e2e/README.md).
     if only.is_empty() {
