@@ -83,6 +83,8 @@ export const representation = () => ({
   registrationAllowed: true,
   resetPasswordAllowed: true,
   rememberMe: true,
+  // What hashing costs is not what is compared.
+  passwordPolicy: 'hashAlgorithm(argon2) and hashIterations(1)',
   roles: {
     realm: [{ name: 'reader' }, { name: 'writer', composite: true, composites: { realm: ['reader'] } }],
     client: { app: [{ name: 'operator' }] },

@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
-# One corpus of requests on our server and on a Keycloak, both started and stopped by this
-# (needs mvn and java; what was fetched stays in ~/.cache/realmkeep). Ends with
+# One corpus of requests, and then the same logins (flows/), on our server and on a Keycloak, both started
+# and stopped by this (needs mvn and java; what was fetched stays in ~/.cache/realmkeep). Ends with
 # 'N passed, M failed'; with a line 'left out: ...' before it where Keycloak cannot be fetched.
 #
-#   e2e/differential/run.sh [--propose] [--prune] [PREFIX...]   only cases whose names begin so
+#   e2e/differential/run.sh [--propose] [--prune] [PREFIX...]   no logins; only cases whose names begin so
 #   PEER_URL=http://127.0.0.1:18080 e2e/differential/run.sh   beside a Keycloak that runs already (admin/admin)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/../..
 . "$root/e2e/server.sh"
+. "$root/e2e/libraries.sh"
 peer_admin=admin peer_password=admin
 
-# In memory: nothing stays, and no database server is needed.
+# In memory: nothing stays, and no database server is needed. For some minutes, code that is compiled
+# quickly is better than quick code.
 peer() {
-	KC_ADMIN=$peer_admin KC_ADMIN_PASSWORD=$peer_password KC_RUN=$peer_run KC_PORT=$peer_port KC_MODE=dev KC_DB=dev-mem \
+	JAVA_OPTS_APPEND=-XX:TieredStopAtLevel=1 KC_ADMIN=$peer_admin KC_ADMIN_PASSWORD=$peer_password KC_RUN=$peer_run KC_PORT=$peer_port KC_MODE=dev KC_DB=dev-mem \
 		"$root/bench/keycloak-up.sh" "$1"
 }
 
@@ -40,15 +42,22 @@ all_down() {
 server_build
 if [ -z "${PEER_URL:-}" ]; then
 	trap all_down EXIT
-	if ! "$root/bench/keycloak-up.sh" fetch; then
-		echo "left out: differential test (Keycloak could not be fetched by Maven)"
+	if ! peer_run=/ peer_port=1 peer fetch; then
+		echo "left out: differential (Keycloak could not be fetched by Maven)"
 		echo "0 passed, 0 failed"
 		exit 0
 	fi
-	peer_up
+	# Once more, for ports that were taken meanwhile.
+	peer_up || { rm -rf "$peer_run"; peer_up; }
 fi
 server_up
 trap all_down EXIT
-BASE_URL=$server_url ADMIN=$server_admin ADMIN_PASSWORD=$server_password \
-	PEER_URL=$PEER_URL PEER_ADMIN=$peer_admin PEER_PASSWORD=$peer_password \
+export BASE_URL=$server_url ADMIN=$server_admin ADMIN_PASSWORD=$server_password
+export PEER_URL PEER_ADMIN=$peer_admin PEER_PASSWORD=$peer_password
+if [ $# -gt 0 ]; then
 	node "$here/main.mjs" "$@"
+	exit
+fi
+library node "$here/main.mjs"
+library node "$here/flows/main.mjs"
+libraries_end

@@ -47,12 +47,14 @@ for (const [at, scenario] of wanted.entries()) {
   const [ours, theirs] = results.map(({ value }) => value);
   const differences = [];
   const other = (path) => ours.get(path) !== theirs.get(path);
+  const onlyOne = (path) => path !== undefined && ours.has(path) !== theirs.has(path);
   for (const path of new Set([...ours.keys(), ...theirs.keys()])) {
     const pair = { path, ours: ours.get(path) ?? '(absent)', theirs: theirs.get(path) ?? '(absent)' };
-    // Of another page, or of tokens that there are not, everything is another: that is one difference.
+    // Of another page, or of tokens and events that there are not, everything is another: that is one difference.
     const [, label, what] = /^(.*)\.([a-z_]+)$/.exec(path) ?? [];
     const follows = (['errors', 'alert', 'form', 'fields', 'ways'].includes(what) && other(`${label}.page`))
-      || (['acr', 'amr', 'username', 'claims', 'auth_time', 'code'].includes(what) && other(`${label}.status`));
+      || (['acr', 'amr', 'username', 'claims', 'auth_time', 'code'].includes(what) && other(`${label}.status`))
+      || onlyOne(/^(event .*) (?:details|about)$/.exec(path)?.[1]);
     if (pair.ours !== pair.theirs && !follows) differences.push(pair);
   }
   found.set(scenario.name, differences);

@@ -25,6 +25,9 @@ function forms(html) {
   });
 }
 
+/** The answer to a form sends on by 303 here, by 302 there (docs/differences.md, "The answer to a form"). */
+const kind = (status) => (status === 302 || status === 303 ? 'redirect' : status);
+
 const ANOTHER_WAY = 'kc-select-try-another-way-form';
 
 export class Person {
@@ -152,7 +155,7 @@ export class Person {
 
   async #arrive(label, first) {
     let answer = first;
-    const chain = [answer.status];
+    const chain = [kind(answer.status)];
     this.code = undefined;
     for (let hops = 0; location(answer) !== undefined; hops += 1) {
       if (hops > 10) throw new Error(`${label}: redirects without end`);
@@ -171,7 +174,7 @@ export class Person {
       }
       chain.push(to.pathname.replace(`/realms/${this.where.realm}/`, ''));
       answer = await send({ url: to.href, jar: this.jar });
-      chain.push(answer.status);
+      chain.push(kind(answer.status));
     }
     this.answer = answer;
     const html = answer.text;
@@ -184,7 +187,7 @@ export class Person {
     this.note(`${label}.alert`, listed(alerts, /\bclass="[^"]*\b(?:alert-|c-alert\b[^"]*\bpf-m-)(error|warning|info|success)\b/gi));
     const first_ = forms(html).find((one) => one.id !== ANOTHER_WAY && one.action !== '');
     this.note(`${label}.form`, first_ ? first_.id || '(no id)' : 'none');
-    this.note(`${label}.fields`, first_ ? [...first_.names].sort().join(' ') : 'none');
+    this.note(`${label}.fields`, first_ ? [...first_.names].sort().join(' ') || 'nothing' : 'none');
     this.note(`${label}.ways`, ['reset-login', 'try-another-way', 'kc-registration', 'cancel-aia', 'backToApplication', 'proceedWithAction'].filter(
       (id) => html.includes(`id="${id}"`) || html.includes(`name="${id}"`),
     ).join(' ') || 'none');

@@ -7,9 +7,12 @@ export const password = 'correct horse battery';
 /** Nothing listens here: nobody goes there. */
 const CALLBACK = 'http://127.0.0.1:9/callback';
 
+/** What hashing passwords costs is not what is compared. */
+const CHEAP = 'hashAlgorithm(argon2) and hashIterations(1)';
+
 /** The realms, by what is special in them. */
 const REALMS = {
-  plain: { registrationAllowed: true, resetPasswordAllowed: true, rememberMe: true, passwordPolicy: 'length(5)', otpPolicyLookAheadWindow: 4 },
+  plain: { registrationAllowed: true, resetPasswordAllowed: true, rememberMe: true, passwordPolicy: `length(5) and ${CHEAP}`, otpPolicyLookAheadWindow: 4 },
   closed: { loginWithEmailAllowed: false },
   email: { registrationAllowed: true, registrationEmailAsUsername: true, verifyEmail: true, resetPasswordAllowed: true },
   lockout: { bruteForceProtected: true, failureFactor: 2, quickLoginCheckMilliSeconds: 0, waitIncrementSeconds: 600, maxFailureWaitSeconds: 900, resetPasswordAllowed: true },
@@ -28,7 +31,7 @@ export class World {
     for (const [kind, settings] of Object.entries(REALMS)) {
       const realm = `${world.prefix}-${kind}`;
       await world.call('POST', '/admin/realms', {
-        realm, enabled: true, eventsEnabled: true, smtpServer: world.mailbox.settings, sslRequired: 'external', ...settings,
+        realm, enabled: true, eventsEnabled: true, smtpServer: world.mailbox.settings, sslRequired: 'external', passwordPolicy: CHEAP, ...settings,
       });
       world.made.push(realm);
       world.#token = undefined;
@@ -125,8 +128,8 @@ export class World {
       if (user) {
         trace.set('user.enabled', String(user.enabled));
         trace.set('user.emailVerified', String(user.emailVerified));
-        trace.set('user.requiredActions', (user.requiredActions ?? []).sort().join(' '));
-        trace.set('user.credentials', (await this.credentials(where)).map(({ type, userLabel }) => (userLabel ? `${type}(${userLabel})` : type)).join(' '));
+        trace.set('user.requiredActions', (user.requiredActions ?? []).sort().join(' ') || 'none');
+        trace.set('user.credentials', (await this.credentials(where)).map(({ type, userLabel }) => (userLabel ? `${type}(${userLabel})` : type)).join(' ') || 'none');
         trace.set('user.sessions', String((await this.call('GET', `/admin/realms/${where.realm}/users/${where.id}/sessions`)).length));
       }
     }
@@ -136,7 +139,7 @@ export class World {
       trace.set(`event ${name}`, `${names.filter((one) => one === name).length} times`);
       // The oldest: later ones may tell of what was there before.
       const { details = {}, userId, sessionId } = events[names.lastIndexOf(name)];
-      trace.set(`event ${name} details`, Object.keys(details).sort().join(' '));
+      trace.set(`event ${name} details`, Object.keys(details).sort().join(' ') || 'none');
       trace.set(`event ${name} about`, [userId ? 'user' : '', sessionId ? 'session' : ''].join(' ').trim() || 'nobody');
     }
   }

@@ -167,7 +167,7 @@ async fn logout(
     let user = hint.sub().unwrap_or_default();
     // The hint may be for another session than this browser's; that one is left alone then.
     let ours = session.as_ref().is_none_or(|s| s.session.id == hinted);
-    let told = end(context, hinted, user, then.client_id.as_deref()).await?;
+    let told = end(context, hinted, user, &then).await?;
     leave(context, then, told, status, ours)
 }
 
@@ -292,7 +292,7 @@ async fn confirm(context: Context, headers: HeaderMap, body: Bytes) -> Response 
             .ok_or_else(|| PageError::bad_request("page-state-lost", "invalid_code"))?;
         let id = &session.session.id;
         let user = &session.session.user_id;
-        let told = end(&context, id, user, asked.then.client_id.as_deref()).await?;
+        let told = end(&context, id, user, &asked.then).await?;
         leave(&context, asked.then, told, StatusCode::SEE_OTHER, true)
     };
     let answer = answer.await;
@@ -308,12 +308,15 @@ async fn end(
     context: &Context,
     session_id: &str,
     user_id: &str,
-    client_id: Option<&str>,
+    then: &Return,
 ) -> Result<Vec<FrontChannelNotice>, StoreError> {
     // Nothing to tell when it had ended before.
     let event = context.event(EventType::Logout);
     let mut event = event.user(user_id).session(session_id);
-    event.client_id = client_id.map(str::to_owned);
+    event.client_id.clone_from(&then.client_id);
+    if let Some(uri) = &then.uri {
+        event.details.insert("redirect_uri", uri.clone());
+    }
     let ended = end_session(&context.services, &context.realm, session_id, &mut event).await?;
     if ended.is_some() {
         context.emit(&event);

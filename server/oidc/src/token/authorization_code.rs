@@ -31,6 +31,7 @@ pub(super) async fn redeem(
     };
     event.user_id = Some(record.user_id.clone());
     event.session_id = Some(record.session_id.clone());
+    event.details.insert("code_id", record.session_id.clone());
     let mut batch = Some(batch);
     let outcome = exchange(request, &record, &mut batch, event).await;
     if let Some(batch) = batch {

@@ -7,6 +7,7 @@ use realmkeep_events::Event;
 use realmkeep_store::sessions::{ClientSessionDetail, UserSessionDetail};
 
 use super::{TokenRequest, offline};
+use crate::authorize::AUTH_METHOD;
 use crate::error::{OAuthError, chain};
 use crate::issue::{self, Extras, Grant, GrantKind, Place, TokenResponse};
 use crate::material::ACR_NOTE;
@@ -36,6 +37,7 @@ pub(super) async fn login(
     event
         .details
         .insert("username", username.chars().take(255).collect());
+    event.details.insert("auth_method", AUTH_METHOD.to_owned());
     let fields = ["username", "password", "totp", "otp"];
     let given = fields.map(|name| (name, form.value(name).unwrap_or_default()));
     let proven = direct_grant(
