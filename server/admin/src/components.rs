@@ -162,7 +162,9 @@ async fn key_of(
 ) -> ApiResult<RealmKey> {
     let (realm, now) = (cx.realm.name.clone(), cx.services.clock.now());
     let component = component.clone();
-    tokio::task::spawn_blocking(move || providers::apply(&component, old.as_ref(), &realm, now))
+    let sources = cx.services.keys.sources();
+    let make = move || providers::apply_from(&sources, &component, old.as_ref(), &realm, now);
+    tokio::task::spawn_blocking(make)
         .await
         .map_err(ApiError::internal)?
         .map_err(|error| match error {

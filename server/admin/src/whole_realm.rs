@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use realmkeep_authn::Services;
 use realmkeep_authn::set_password::{check_policy, hashing_of};
-use realmkeep_keys::providers::{self, ProviderError};
+use realmkeep_keys::providers::{self, ProviderError, Sources};
 use realmkeep_keys::{KeysError, generate_realm_keys};
 use realmkeep_model::fresh::{self, MASTER};
 use realmkeep_model::password_policy::PasswordPolicy;
@@ -98,7 +98,9 @@ async fn create_for(
         .components
         .as_mut()
         .and_then(|c| c.remove(KEY_PROVIDER));
-    let keys = tokio::task::spawn_blocking(move || Keys::of(providers, &key_name, now))
+    let sources = services.keys.sources();
+    let make = move || Keys::of(&sources, providers, &key_name, now);
+    let keys = tokio::task::spawn_blocking(make)
         .await
         .map_err(ApiError::internal)??;
     let Keys {
@@ -135,6 +137,7 @@ impl Keys {
     /// Of the given components, the keys that they hold or new ones; and those that every realm has, where
     /// no component makes one of the kind. Takes some 100 ms: not for an async thread.
     fn of(
+        sources: &Sources,
         given: Option<Vec<ComponentExportRepresentation>>,
         realm: &str,
         now: i64,
@@ -142,7 +145,7 @@ impl Keys {
         let mut all = Self::default();
         for given in given.into_iter().flatten() {
             let name = given.name.clone().unwrap_or_default();
-            match key_of(&given, realm, now) {
+            match key_of(sources, &given, realm, now) {
                 Ok((key, component)) => {
                     all.components.push(ComponentExportRepresentation {
                         id: component.id,
@@ -167,6 +170,7 @@ impl Keys {
 }
 
 fn key_of(
+    sources: &Sources,
     given: &ComponentExportRepresentation,
     realm: &str,
     now: i64,
@@ -180,7 +184,7 @@ fn key_of(
         ..Default::default()
     };
     let kept = providers::take_from(&mut component)?;
-    let key = providers::apply(&component, kept.as_ref(), realm, now)?;
+    let key = providers::apply_from(sources, &component, kept.as_ref(), realm, now)?;
     Ok((key, component))
 }
 

@@ -1,7 +1,8 @@
 //! Keys: the master key that seals secrets at rest, the keys of realms and the providers that make
-//! them, password hashes, and the vaults that hold secrets outside of the database.
+//! them, password hashes, Java key stores, and the vaults that hold secrets outside of the database.
 
 mod error;
+mod keystore;
 mod master;
 mod passwords;
 pub mod providers;
@@ -9,6 +10,7 @@ mod realm_keys;
 pub mod vault;
 
 pub use error::KeysError;
+pub use keystore::KeystoreFolder;
 pub use master::{MasterKey, SealKey};
 pub use passwords::{
     HashAlgorithm, Hashing, PasswordError, PasswordHasher, PasswordMatch, StoredPassword,

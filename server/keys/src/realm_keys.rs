@@ -23,6 +23,7 @@ use rustls_pki_types::PrivatePkcs8KeyDer;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::providers::Sources;
 use crate::vault::Vault;
 use crate::{KeysError, providers};
 
@@ -38,7 +39,7 @@ pub struct Keys {
     cache: Cache<String, Arc<RealmKeySet>>,
     /// One at a time makes a key that is missing.
     making: Arc<tokio::sync::Mutex<()>>,
-    vault: Arc<Vault>,
+    sources: Arc<Sources>,
 }
 
 /// The keys of one realm as of one snapshot.
@@ -61,7 +62,7 @@ impl Keys {
             store,
             cache: Cache::new(REALMS),
             making: Arc::default(),
-            vault: Arc::default(),
+            sources: Arc::default(),
         }
     }
 
@@ -69,21 +70,26 @@ impl Keys {
     #[must_use]
     pub fn over(&self, store: Store) -> Self {
         Self {
-            vault: self.vault.clone(),
+            sources: self.sources.clone(),
             ..Self::new(store)
         }
     }
 
-    /// With vaults for what realms refer to.
+    /// With what keys and secrets come from beside the database.
     #[must_use]
-    pub fn with_vault(mut self, vault: Vault) -> Self {
-        self.vault = Arc::new(vault);
+    pub fn with_sources(mut self, sources: Sources) -> Self {
+        self.sources = Arc::new(sources);
         self
+    }
+
+    /// What key providers take keys from.
+    pub fn sources(&self) -> Arc<Sources> {
+        self.sources.clone()
     }
 
     /// Secrets that are kept outside of the database.
     pub fn vault(&self) -> &Vault {
-        &self.vault
+        &self.sources.vault
     }
 
     /// The key that signs with this algorithm now.
@@ -356,6 +362,7 @@ pub fn generate_realm_keys(realm: &str, now: i64) -> Result<Vec<RealmKey>, KeysE
         provider_id: "rsa-enc-generated".to_owned(),
         private_key: SecretString::new(STANDARD.encode(&*der)),
         certificate: Some(self_signed(realm, &der, now)?),
+        issuers: Vec::new(),
         created: now,
     });
     Ok(keys)
@@ -427,6 +434,7 @@ fn stored(
         provider_id: provider_id.to_owned(),
         private_key: SecretString::new(STANDARD.encode(private)),
         certificate,
+        issuers: Vec::new(),
         created: now,
     }
 }
@@ -467,10 +475,11 @@ fn parse_decryption(key: &RealmKey) -> Result<DecryptionKey, String> {
     DecryptionKey::from_pkcs8(algorithm, &key.kid, &private).map_err(|e| e.to_string())
 }
 
-/// The public key with its certificate, if it has one.
+/// The public key with its certificate, if it has one, and those above it (RFC 7517 section 4.7).
 fn certified(mut jwk: Jwk, key: &RealmKey) -> Jwk {
     if let Some(certificate) = &key.certificate {
-        jwk.x5c = Some(vec![certificate.clone()]);
+        let chain = std::iter::once(certificate).chain(&key.issuers);
+        jwk.x5c = Some(chain.cloned().collect());
         if let Ok(der) = STANDARD.decode(certificate) {
             jwk.x5t_s256 = Some(realmkeep_jose::base64url(realmkeep_jose::sha256(&der)));
         }

@@ -183,6 +183,9 @@ options! {
         /// where a realm's WebAuthn policy asks for attestations. Without it, their certificates are not
         /// checked, and a policy that accepts some models only accepts none.
         attestation_ca_file: Option<PathBuf> = "attestation-ca-file", "";
+        /// Folder of Java key stores for the key provider `java-keystore`, with a folder for each realm that
+        /// is named as the realm. A store is read when the key's component is saved. Without it: none.
+        keystores_dir: Option<PathBuf> = "keystores-dir", "", "KC_SPI_KEYS_JAVA_KEYSTORE_KEYSTORES_PATH";
     }
     "Vault" {
         /// Folder of secrets, a file for each, that realms refer to with `${vault.KEY}`; Kubernetes

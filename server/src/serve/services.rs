@@ -8,8 +8,9 @@ use realmkeep_authn::accounts::{Accounts, read_blacklists};
 use realmkeep_authn::{BaseUrl, BootstrapTrust, CookieSeal, RemoteKeyCache, Services};
 use realmkeep_email::Mailer;
 use realmkeep_events::{Events, Metrics};
+use realmkeep_keys::providers::Sources;
 use realmkeep_keys::vault::{EnvironmentVault, FileVault, Vault, VaultProvider};
-use realmkeep_keys::{Keys, PasswordHasher};
+use realmkeep_keys::{Keys, KeystoreFolder, PasswordHasher};
 use realmkeep_model::clock::Clock;
 use realmkeep_model::password_policy::{Blacklist, Blacklists};
 use realmkeep_pages::Pages;
@@ -50,7 +51,10 @@ pub fn services(
             .store
             .clone()
             .escaping_group_paths(config.groups_escape_slashes),
-        keys: Keys::new(data.store.clone()).with_vault(vault(config)),
+        keys: Keys::new(data.store.clone()).with_sources(Sources {
+            vault: vault(config),
+            keystores: KeystoreFolder::new(config.keystores_dir.clone()),
+        }),
         passwords: PasswordHasher::with_default(
             config.password_hashing_default.0,
             config.password_hashing_workers,

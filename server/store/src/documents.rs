@@ -64,9 +64,12 @@ pub struct RealmKey {
     pub provider_id: String,
     /// PKCS#8 DER or a symmetric secret, base64.
     pub private_key: SecretString,
-    /// X.509 DER, base64; only for RSA keys.
+    /// X.509 DER, base64; made only for RSA keys.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub certificate: Option<String>,
+    /// Certificates above it, the nearest first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub issuers: Vec<String>,
     /// Seconds since 1970.
     pub created: i64,
 }

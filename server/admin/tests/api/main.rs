@@ -20,6 +20,7 @@ mod identity_providers;
 mod import;
 mod installation;
 mod keys;
+mod keystores;
 mod mail;
 mod paths;
 mod resources;

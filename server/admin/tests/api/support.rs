@@ -7,6 +7,7 @@ use std::sync::Arc;
 use realmkeep_admin::bootstrap;
 use realmkeep_authn::{BaseUrl, BootstrapTrust, CookieSeal, RemoteKeyCache, Services};
 use realmkeep_events::Events;
+use realmkeep_keys::providers::Sources;
 use realmkeep_keys::vault::Vault;
 use realmkeep_keys::{Keys, MasterKey, PasswordHasher};
 use realmkeep_model::clock::Clock;
@@ -85,19 +86,28 @@ impl Server {
     }
 
     pub async fn start_trusting(trust: Option<BootstrapTrust>) -> Self {
-        Self::start_as("", trust, Vault::default()).await
+        Self::start_as("", trust, Sources::default()).await
     }
 
     /// As [`Server::start`], with features switched on.
     pub async fn start_featured(features: &str) -> Self {
-        Self::start_as(features, None, Vault::default()).await
+        Self::start_as(features, None, Sources::default()).await
     }
 
     pub async fn start_with_vault(vault: Vault) -> Self {
-        Self::start_as("", None, vault).await
+        let sources = Sources {
+            vault,
+            ..Sources::default()
+        };
+        Self::start_with(sources).await
     }
 
-    async fn start_as(features: &str, trust: Option<BootstrapTrust>, vault: Vault) -> Self {
+    /// With keys and secrets from beside the database.
+    pub async fn start_with(sources: Sources) -> Self {
+        Self::start_as("", None, sources).await
+    }
+
+    async fn start_as(features: &str, trust: Option<BootstrapTrust>, sources: Sources) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let master = MasterKey::generate().unwrap();
         let store = Store::open(&folder.path().join("test.db"), Box::new(master.clone())).unwrap();
@@ -110,7 +120,7 @@ impl Server {
         })
         .unwrap();
         let services = Arc::new(Services {
-            keys: Keys::new(store.clone()).with_vault(vault),
+            keys: Keys::new(store.clone()).with_sources(sources),
             passwords: PasswordHasher::new(),
             events: Events::recording(Arc::default(), store.clone(), clock.clone()),
             base_url: BaseUrl::parse(&base).unwrap(),

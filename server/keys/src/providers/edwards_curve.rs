@@ -38,5 +38,6 @@ fn make(settings: &Settings<'_>, old: Option<&RealmKey>) -> Result<Material, Pro
         key_use: "SIG",
         private_key: SecretString::new(STANDARD.encode(&*der)),
         certificate: None,
+        issuers: Vec::new(),
     })
 }

@@ -70,6 +70,7 @@ fn signing(settings: &Settings<'_>, old: Option<&RealmKey>) -> Result<Material, 
         key_use: "SIG",
         private_key: SecretString::new(STANDARD.encode(&*der)),
         certificate: None,
+        issuers: Vec::new(),
     })
 }
 
@@ -99,5 +100,6 @@ fn encryption(settings: &Settings<'_>, old: Option<&RealmKey>) -> Result<Materia
         key_use: "ENC",
         private_key: SecretString::new(STANDARD.encode(&*der)),
         certificate: None,
+        issuers: Vec::new(),
     })
 }

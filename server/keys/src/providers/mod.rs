@@ -6,6 +6,7 @@
 
 mod edwards_curve;
 mod elliptic_curve;
+mod java_keystore;
 mod rsa_generated;
 mod rsa_imported;
 mod settings;
@@ -25,7 +26,9 @@ use realmkeep_store::documents::RealmKey;
 use serde_json::Value;
 
 use crate::KeysError;
+use crate::keystore::KeystoreFolder;
 use crate::realm_keys::public_key;
+use crate::vault::Vault;
 
 pub use settings::ProviderError;
 use settings::Settings;
@@ -62,6 +65,8 @@ struct Material {
     /// As it is kept: base64 of PKCS#8, or of a shared secret.
     private_key: SecretString,
     certificate: Option<String>,
+    /// Certificates above it, the nearest first; as it is.
+    issuers: Vec<String>,
 }
 
 const PROVIDERS: &[Provider] = &[
@@ -74,6 +79,7 @@ const PROVIDERS: &[Provider] = &[
     edwards_curve::SIGNING,
     shared_secret::HMAC,
     shared_secret::AES,
+    java_keystore::PROVIDER,
 ];
 
 /// What every key component can be told.
@@ -104,9 +110,14 @@ const COMMON: &[Property] = &[
     },
 ];
 
-/// Makes the key that a component describes; `old` is the one it has. `now` is in seconds since 1970.
-///
-/// RSA takes some 100 ms and more: not for an async thread.
+/// What keys can come from beside the database.
+#[derive(Debug, Default)]
+pub struct Sources {
+    pub vault: Vault,
+    pub keystores: KeystoreFolder,
+}
+
+/// As [`apply_from`], with nothing beside the database.
 ///
 /// # Errors
 /// What is wrong with the component, in words for its administrator.
@@ -116,12 +127,28 @@ pub fn apply(
     realm: &str,
     now: i64,
 ) -> Result<RealmKey, ProviderError> {
+    apply_from(&Sources::default(), component, old, realm, now)
+}
+
+/// Makes the key that a component describes; `old` is the one it has. `now` is in seconds since 1970.
+///
+/// RSA takes some 100 ms and more: not for an async thread.
+///
+/// # Errors
+/// What is wrong with the component, in words for its administrator.
+pub fn apply_from(
+    sources: &Sources,
+    component: &ComponentRepresentation,
+    old: Option<&RealmKey>,
+    realm: &str,
+    now: i64,
+) -> Result<RealmKey, ProviderError> {
     let id = component.provider_id.as_deref().unwrap_or_default();
     let provider = PROVIDERS
         .iter()
         .find(|provider| provider.id == id)
-        .ok_or_else(|| unknown(id))?;
-    let settings = Settings::of(component, realm, now)?;
+        .ok_or(ProviderError::UnknownProvider)?;
+    let settings = Settings::of(sources, component, realm, now)?;
     for property in provider.properties {
         if let Some(value) = settings.text(property.name)
             && !property.options.is_empty()
@@ -151,6 +178,7 @@ pub fn apply(
         provider_id: id.to_owned(),
         private_key: made.private_key,
         certificate: made.certificate,
+        issuers: made.issuers,
         created: kept.map_or(now, |old| old.created),
     })
 }
@@ -211,15 +239,6 @@ fn label(name: &str) -> String {
         }
     }
     text
-}
-
-fn unknown(id: &str) -> ProviderError {
-    match id {
-        "java-keystore" => ProviderError::Unsupported(
-            "Java key stores cannot be read; export the key as PEM and import it with the provider 'rsa'".to_owned(),
-        ),
-        _ => ProviderError::UnknownProvider,
-    }
 }
 
 /// When a certificate (DER, base64) ends, in milliseconds since 1970.
@@ -285,6 +304,7 @@ impl Material {
             key_use,
             private_key: old.private_key.clone(),
             certificate: old.certificate.clone(),
+            issuers: old.issuers.clone(),
         }
     }
 }

@@ -62,6 +62,7 @@ fn signing(settings: &Settings<'_>, old: Option<&RealmKey>) -> Result<Material, 
         algorithm: algorithm.as_str().to_owned(),
         key_use: "SIG",
         certificate: Some(self_signed(settings.realm, &der, settings.now)?),
+        issuers: Vec::new(),
         private_key: SecretString::new(STANDARD.encode(&*der)),
     })
 }
@@ -83,6 +84,7 @@ fn encryption(settings: &Settings<'_>, old: Option<&RealmKey>) -> Result<Materia
         algorithm: algorithm.as_str().to_owned(),
         key_use: "ENC",
         certificate: Some(self_signed(settings.realm, &der, settings.now)?),
+        issuers: Vec::new(),
         private_key: SecretString::new(STANDARD.encode(&*der)),
     })
 }

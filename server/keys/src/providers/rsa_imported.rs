@@ -60,6 +60,7 @@ fn signing(settings: &Settings<'_>, _: Option<&RealmKey>) -> Result<Material, Pr
         algorithm: algorithm.as_str().to_owned(),
         key_use: "SIG",
         certificate: Some(certificate(settings, &der)?),
+        issuers: Vec::new(),
         private_key: SecretString::new(STANDARD.encode(&*der)),
     })
 }
@@ -73,6 +74,7 @@ fn encryption(settings: &Settings<'_>, _: Option<&RealmKey>) -> Result<Material,
         algorithm: algorithm.as_str().to_owned(),
         key_use: "ENC",
         certificate: Some(certificate(settings, &der)?),
+        issuers: Vec::new(),
         private_key: SecretString::new(STANDARD.encode(&*der)),
     })
 }

@@ -2,6 +2,7 @@
 
 use realmkeep_representations::ComponentRepresentation;
 
+use super::Sources;
 use crate::KeysError;
 
 /// Why a component makes no key.
@@ -20,6 +21,7 @@ pub enum ProviderError {
 }
 
 pub(super) struct Settings<'a> {
+    pub(super) sources: &'a Sources,
     component: &'a ComponentRepresentation,
     /// The realm's name, for certificates.
     pub(super) realm: &'a str,
@@ -29,11 +31,13 @@ pub(super) struct Settings<'a> {
 
 impl<'a> Settings<'a> {
     pub(super) fn of(
+        sources: &'a Sources,
         component: &'a ComponentRepresentation,
         realm: &'a str,
         now: i64,
     ) -> Result<Self, ProviderError> {
         let mut settings = Self {
+            sources,
             component,
             realm,
             now,

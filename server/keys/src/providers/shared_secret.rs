@@ -89,5 +89,6 @@ fn secret(
         key_use,
         private_key: SecretString::new(STANDARD.encode(&*bytes)),
         certificate: None,
+        issuers: Vec::new(),
     })
 }

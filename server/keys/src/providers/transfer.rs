@@ -168,6 +168,7 @@ pub fn take_from(
         provider_id: place.provider.to_owned(),
         private_key: SecretString::new(STANDARD.encode(bytes)),
         certificate,
+        issuers: Vec::new(),
         created: 0,
     }))
 }

@@ -287,7 +287,6 @@ fn settings_that_make_no_key_are_refused() {
             json!({"ecdhAlgorithm": ["ECDH-ES+A192KW"]}),
         ),
         ("rsa-enc-generated", json!({"algorithm": ["RSA1_5"]})),
-        ("java-keystore", json!({})),
     ];
     for (provider, config) in unsupported {
         let refused = providers::apply(&component(provider, config), None, "test", 0);
