@@ -1,7 +1,7 @@
 # A server of our own for tests that run beside it; sourced, not run. server_up starts it
 # on free ports with an empty database, and stops it when the shell ends. Sets server_url,
 # server_management, server_admin, server_password, server_log. server_host is what the URL calls
-# this machine, 127.0.0.1 by itself.
+# this machine, 127.0.0.1 by itself; with server_without_admin set nobody may sign in.
 
 # Builds the server, unless REALMKEEP_BINARY says where it is.
 server_build() {
@@ -28,8 +28,9 @@ print(*(one.getsockname()[1] for one in sockets))')
 	server_management=http://127.0.0.1:$management
 	server_admin=admin
 	server_password=$(head -c 18 /dev/urandom | base64)
-	REALMKEEP_BOOTSTRAP_ADMIN_USERNAME=$server_admin REALMKEEP_BOOTSTRAP_ADMIN_PASSWORD=$server_password \
-		"$REALMKEEP_BINARY" serve --http-host=127.0.0.1 --http-port="$port" --management-host=127.0.0.1 \
+	local administrator=(REALMKEEP_BOOTSTRAP_ADMIN_USERNAME="$server_admin" REALMKEEP_BOOTSTRAP_ADMIN_PASSWORD="$server_password")
+	[ -z "${server_without_admin:-}" ] || administrator=()
+	env "${administrator[@]}" "$REALMKEEP_BINARY" serve --http-host=127.0.0.1 --http-port="$port" --management-host=127.0.0.1 \
 		--management-port="$management" --data-dir="$server_work/data" --create-master-key --hostname="$server_url" "$@" \
 		>"$server_log" 2>&1 </dev/null &
 	server_pid=$!

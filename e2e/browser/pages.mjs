@@ -16,14 +16,12 @@ const ELSEWHERE = {
   'idp-review-user-profile': 'identity brokering',
   'login-idp-link-confirm': 'identity brokering',
   'login-idp-link-email': 'identity brokering',
-  'login-page-expired': 'a page that expired begins anew instead, with a notice',
-  'login-reset-otp': 'all devices are set up anew',
   'login-x509-info': 'client certificates of users',
   'saml-post-form': 'SAML',
   'webauthn-authenticate': 'webauthn.mjs, which has keys',
   'webauthn-error': 'webauthn.mjs',
   'webauthn-register': 'webauthn.mjs',
-  welcome: 'a server without an administrator',
+  welcome: 'welcome.mjs, on a server without an administrator',
 };
 
 const steps = new Steps('pages');

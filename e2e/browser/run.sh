@@ -18,6 +18,12 @@ TEMPLATES=$(sed -n 's/^ *[a-z0-9_]*: [A-Za-z0-9]* = "\([a-z0-9-]*\)".*/\1/p' "$r
 export TEMPLATES
 library node "$cache/login.mjs"
 library node "$cache/pages.mjs"
+server_down
+server_without_admin=yes
+server_up
+server_without_admin=
+export_server
+library node "$cache/welcome.mjs"
 # Keys are for a domain: an address is none.
 server_down
 server_host=localhost

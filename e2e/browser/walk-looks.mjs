@@ -49,6 +49,46 @@ export const walks = {
     assert.notEqual(await accent(), 'rgb(107, 47, 160)');
   },
 
+  // spec: UPANN-18, UPANN-19, UPANN-22, UPANN-23
+  'fields that scripts of a theme change': async (w, world) => {
+    const name = await realm(world, { loginTheme: 'branded', registrationAllowed: true });
+    const profile = await world.admin.get(`/realms/${name}/users/profile`);
+    const permissions = { view: ['admin', 'user'], edit: ['admin', 'user'] };
+    profile.attributes.push(
+      { name: 'phone', displayName: 'Phone', permissions, annotations: { kcNumberFormat: '({2}) {5}-{4}', kcNumberUnFormat: '{11}' } },
+      { name: 'town', displayName: 'Town', permissions, annotations: { kcShout: 'loudly', kcCounted: 'yes' } },
+    );
+    await world.admin.put(`/realms/${name}/users/profile`, profile);
+    await w.open(auth(world, name));
+    await w.press('#kc-registration a');
+    const email = `${world.unique}@example.test`;
+    const fields = { username: world.unique, email, firstName: 'A', lastName: 'L', password: world.password, 'password-confirm': world.password, phone: '12345678901', town: 'Oz' };
+    for (const [field, text] of Object.entries(fields)) await w.fill(`#${field}`, text);
+    const value = (field) => w.page.$eval(`#${field}`, (e) => e.value);
+    const scripts = w.mode.javascript;
+    assert.equal(await value('phone'), scripts ? '(12) 34567-8901' : '12345678901');
+    assert.equal(await value('town'), scripts ? 'OZ' : 'Oz');
+    if (scripts) {
+      // As many fields as the page has with this annotation, by a module that does it all itself.
+      assert.equal(await w.page.$eval('html', (html) => html.dataset.counted), '1');
+      // A field that comes later, and goes.
+      await w.page.evaluate(() => {
+        const later = document.createElement('input');
+        later.id = 'later';
+        later.setAttribute('data-kcShout', 'softly');
+        document.querySelector('main').append(later);
+      });
+      await w.page.waitForSelector('#later[data-shouts]');
+      await w.page.$eval('#later', (e) => e.remove());
+      await w.page.waitForSelector('html[data-hushed="softly"]');
+    }
+    await w.press('#kc-register');
+    assert.ok(world.returned(w).get('code'));
+    const [{ attributes }] = await world.admin.get(`/realms/${name}/users?username=${world.unique}`);
+    assert.deepEqual(attributes.phone, ['12345678901']);
+    assert.deepEqual(attributes.town, [scripts ? 'OZ' : 'Oz']);
+  },
+
   // spec: L10N-02, L10N-03, L10N-04, L10N-07, L10N-08, L10N-09, L10N-10, L10N-11, L10N-12, L10N-14, L10N-15
   'whose language it is': async (w, world) => {
     const name = await realm(world, languages);

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 
+import { device } from './walk-sign-in.mjs';
+
 export const about = 'mail';
+
+/** Of several devices one goes when they are set up anew. */
+export async function prepare({ admin, realm }) {
+  const at = `/realms/${realm}/authentication`;
+  const steps = await admin.get(`${at}/flows/reset%20credentials/executions`);
+  const { id } = steps.find((step) => step.providerId === 'reset-otp');
+  await admin.post(`${at}/executions/${id}/config`, { alias: 'one', config: { action_on_otp_reset_flag: 'Remove one' } });
+}
 
 export const walks = {
   // spec: ENDUI-05, ENDUI-09, REG-01
@@ -47,6 +57,22 @@ export const walks = {
     await w.fill('#password-confirm', 'remembered');
     await w.press('#kc-submit');
     assert.ok(world.returned(w).get('code'));
+  },
+
+  'a device that is lost': async (w, world) => {
+    await world.user(world.unique, { credentials: [device('Phone'), device('Tablet')] });
+    await w.open(world.authorization());
+    await w.press('#kc-form-options a');
+    await w.fill('#username', world.unique);
+    await w.press('#kc-submit');
+    const mail = await world.mailbox.next(`${world.unique}@example.test`);
+    await w.open(mail.link);
+    await w.at('login-reset-otp');
+    const labels = await w.page.$$eval('fieldset label', (all) => all.map((e) => e.textContent.trim()));
+    assert.deepEqual(labels, ['Phone', 'Tablet']);
+    await w.page.$eval('fieldset label:nth-of-type(2) input', (e) => { e.checked = true; });
+    await w.press('#kc-otp-reset-form-submit');
+    await w.at('login-config-totp', 'instead');
   },
 
   // spec: RA-10

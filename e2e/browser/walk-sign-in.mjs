@@ -7,7 +7,7 @@ export const about = 'sign in';
 /** What a visit may take over the wire, in bytes. */
 const LOGIN_PAGE = 30_000;
 
-const device = (label) => ({
+export const device = (label) => ({
   type: 'otp', userLabel: label,
   secretData: JSON.stringify({ value: `secret of ${label}` }),
   credentialData: JSON.stringify({ subType: 'totp', digits: 6, counter: 0, period: 30, algorithm: 'HmacSHA1' }),
@@ -115,6 +115,32 @@ export const walks = {
     await w.press('#kc-login');
     await w.at('login-recovery-authn-code-input', 'error');
     await w.fill('#recoveryCodeInput', codes[0]);
+    await w.press('#kc-login');
+    assert.ok(world.returned(w).get('code'));
+  },
+
+  // A form that counted already: the answer can be reloaded, and who sends it again is led on.
+  'a page that expired': async (w, world) => {
+    await world.user(world.unique, { credentials: [device('Phone')] });
+    await w.open(world.authorization());
+    const sent = await w.page.$eval('#kc-form-login', (form) => form.action);
+    const again = () => w.send(sent, { username: world.unique, password: world.password });
+    await world.signIn(w, world.unique);
+    await w.at('login-otp', 'after-password');
+    await w.page.reload();
+    if (w.mode.javascript) {
+      await w.at('login-otp', 'reloaded');
+      await again();
+    }
+    await w.at('login-page-expired');
+    await w.press('#loginContinueLink');
+    await w.at('login-otp', 'led-on');
+    await again();
+    await w.press('#loginRestartLink');
+    await w.at('login', 'from-the-beginning');
+    await again();
+    await w.press('#loginContinueLink');
+    await w.fill('#otp', oneTimeCode(base32('secret of Phone')));
     await w.press('#kc-login');
     assert.ok(world.returned(w).get('code'));
   },

@@ -79,6 +79,23 @@ export class Walk {
     return response;
   }
 
+  /** Sends a form of these fields, whatever the page shows. */
+  async send(action, fields) {
+    const send = (to, all) => {
+      const form = document.createElement('form');
+      form.action = to;
+      form.method = 'post';
+      for (const [name, value] of Object.entries(all)) {
+        const input = document.createElement('input');
+        Object.assign(input, { type: 'hidden', name, value });
+        form.append(input);
+      }
+      document.body.append(form);
+      form.submit();
+    };
+    await Promise.all([this.page.waitForNavigation(), this.page.evaluate(send, action, fields)]);
+  }
+
   async has(selector) {
     return (await this.page.$(selector)) !== null;
   }

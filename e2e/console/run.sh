@@ -11,9 +11,9 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/realmkeep/console-tests
 "$root/console/build.sh"
 server_build
 npm_libraries "$here" "$cache"
-server_up
+server_up --themes-dir="$here/themes"
 export_server
-for one in admin account; do
+for one in admin account themes unmanaged; do
 	library node "$cache/$one.mjs" ${1:+"$1/$one"}
 done
 libraries_end

@@ -135,7 +135,7 @@ fn a_name_without_a_password_is_refused() {
 /// Opened on the server's own machine, the root asks for the first administrator; from elsewhere, by
 /// another name, or sent by another site's page it does nothing. Later it leads to the admin console.
 ///
-/// spec: BOOT-01, BOOT-02, BOOT-04, BOOT-07, ENDUI-01
+/// spec: BOOT-01, BOOT-02, BOOT-04, ENDUI-01
 #[tokio::test]
 async fn the_welcome_page_makes_the_first_administrator() {
     let data = tempfile::tempdir().unwrap();

@@ -88,7 +88,7 @@ pub async fn list(caller: Caller) -> AccountResult<Json<Vec<Value>>> {
     let only = caller.query("type");
     let with_credentials = caller.query("user-credentials") != Some("false");
     let enabled = |action: &str| {
-        registry::required_action(action).is_some()
+        registry::required_action(action).is_some_and(|known| known.is_available(&caller.services))
             && caller
                 .realm
                 .settings

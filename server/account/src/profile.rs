@@ -22,11 +22,12 @@ fn profile(realm: &Realm) -> AccountResult<UserProfile> {
     Ok(profile.with_locale(&realm.settings))
 }
 
-fn context(realm: &Realm) -> ProfileContext<'static> {
+fn context(caller: &Caller) -> ProfileContext<'static> {
+    let login = LoginSettings::of(&caller.realm.settings);
     ProfileContext {
         place: ProfilePlace::Account,
         scopes: &[],
-        login: LoginSettings::of(&realm.settings),
+        login: login.under(&caller.services.features),
         locale: "en",
     }
 }
@@ -35,7 +36,7 @@ pub async fn read(caller: Caller) -> AccountResult<Json<UserRepresentation>> {
     caller.require(&[MANAGE_ACCOUNT, VIEW_PROFILE])?;
     let user = &caller.bearer.subject.user;
     let profile = profile(&caller.realm)?;
-    let context = context(&caller.realm);
+    let context = context(&caller);
     let mut seen = attributes_of(user);
     seen.retain(|name, _| profile.is_visible(name, &context));
     let mut shown = UserRepresentation {
@@ -63,7 +64,7 @@ pub async fn update(caller: Caller, body: Body) -> AccountResult<StatusCode> {
         .await?
         .ok_or_else(AccountError::unauthorized)?;
     let profile = profile(&caller.realm)?;
-    let context = context(&caller.realm);
+    let context = context(&caller);
     let mut submitted = attributes_of(&given);
     for (name, value) in [
         ("email", &given.email),

@@ -177,9 +177,7 @@ impl From<PasswordError> for ApiError {
     fn from(e: PasswordError) -> Self {
         match e {
             PasswordError::Overloaded => Self::busy(e),
-            PasswordError::TooLong | PasswordError::Unusable(_) | PasswordError::Setting { .. } => {
-                Self::bad_request(e.to_string())
-            }
+            PasswordError::TooLong | PasswordError::Unusable(_) => Self::bad_request(e.to_string()),
             other => Self::internal(cause_chain(&other)),
         }
     }

@@ -16,6 +16,7 @@ use realmkeep_keys::HashAlgorithm;
 use realmkeep_keys::providers::component_types as key_providers;
 use realmkeep_model::features::{self, Kind};
 use realmkeep_model::password_policy::POLICY_TYPES;
+use realmkeep_pages::{Console, Pages};
 use serde_json::{Map, Value, json};
 
 use crate::actor::Actor;
@@ -99,19 +100,9 @@ const FEATURES: &[(&str, &str, Has)] = &[
     ("PAR", "Pushed authorization requests", Has::Always),
     ("PASSKEYS", "Passkeys on login forms", Has::Always),
     (
-        "RECOVERY_CODES",
-        "Recovery codes",
-        Has::Action("CONFIGURE_RECOVERY_AUTHN_CODES"),
-    ),
-    (
         "TOKEN_EXCHANGE_STANDARD_V2",
         "Token exchange (RFC 8693)",
         Has::Grant("urn:ietf:params:oauth:grant-type:token-exchange"),
-    ),
-    (
-        "UPDATE_EMAIL",
-        "Update of the e-mail address",
-        Has::Action("UPDATE_EMAIL"),
     ),
     (
         "WEB_AUTHN",
@@ -186,7 +177,7 @@ async fn read(State(services): State<Arc<Services>>, caller: Caller) -> ApiResul
                 "ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512",
             ],
         },
-        "themes": themes(),
+        "themes": themes(&services.pages),
         "socialProviders": [],
         "identityProviders": identity_providers::listed(),
         "providers": providers(&services)?,
@@ -268,13 +259,23 @@ fn memory() -> Value {
     })
 }
 
-fn themes() -> Value {
+/// What a realm may choose from. The theme of the login is the mails', too.
+fn themes(pages: &Pages) -> Value {
     let locales = realmkeep_pages::built_in_locales();
-    let one =
-        |locales: &[&str]| json!([{"name": realmkeep_pages::BUILT_IN_THEME, "locales": locales}]);
+    let list = |names: Vec<&str>, locales: &[&str]| {
+        let names = names.into_iter();
+        names
+            .map(|name| json!({"name": name, "locales": locales}))
+            .collect::<Vec<_>>()
+    };
+    let own = || vec![realmkeep_pages::BUILT_IN_THEME];
     json!({
-        "common": one(&[]), "admin": one(locales), "login": one(locales), "account": one(locales),
-        "email": one(locales), "welcome": one(&[]),
+        "common": list(own(), &[]),
+        "admin": list(pages.console_theme_names(Console::Admin), locales),
+        "login": list(pages.theme_names(), locales),
+        "account": list(pages.console_theme_names(Console::Account), locales),
+        "email": list(pages.theme_names(), locales),
+        "welcome": list(own(), &[]),
     })
 }
 

@@ -97,7 +97,7 @@ async fn at_once(
     };
     match login.proceed(Shown::default()).await? {
         Stage::Done => {}
-        Stage::Ask { action: None, .. } => {
+        Stage::Ask { action: None, .. } | Stage::Elsewhere(_) => {
             return Err(refused(Refusal::InvalidUserCredentials, &login));
         }
         Stage::Ask { .. } => return Err(refused(Refusal::AccountNotSetUp, &login)),

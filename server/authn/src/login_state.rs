@@ -1,11 +1,13 @@
 //! A login under way. Nothing of it is in the database before somebody submits a credential.
 //!
 //! The authorization request travels sealed in the form's address, so that any number of tabs can
-//! be open; it opens only in the browser that it was given to, which a sealed cookie names.
+//! be open; it counts only in the browser that it was given to, which a sealed cookie names.
 
+use realmkeep_keys::KeysError;
 use realmkeep_store::single_use::Space;
 use realmkeep_store::{Realm, Step, Store, StoreError};
 use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
 
 use crate::authorization_request::AuthorizationRequest;
 use crate::flow::{Binding, Progress};
@@ -50,10 +52,32 @@ pub struct FormKeys {
 /// Why a submitted form is not one of ours.
 #[derive(Debug, PartialEq, Eq)]
 pub enum FormError {
-    /// Changed, of another realm, client or tab, or given to another browser.
+    /// Changed, or of another realm, client or tab.
     NotOurs,
+    /// Given to another browser, or this one has lost its cookie: only whom to tell is known.
+    OtherBrowser(Box<AuthorizationRequest>),
     /// Shown too long ago; the request is still known.
     Expired(Box<AuthorizationRequest>),
+}
+
+/// The page that an answered form led to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextPage {
+    #[serde(rename = "s")]
+    pub state: LoginState,
+    /// What its form is sent to, below `login-actions/`.
+    #[serde(rename = "a")]
+    pub address: String,
+    #[serde(rename = "x")]
+    pub execution: String,
+}
+
+/// What is kept of a form that counted.
+#[derive(Default, Serialize, Deserialize)]
+struct Answered {
+    /// The sealed [`NextPage`], while the login goes on.
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 /// What the browser cookie holds.
@@ -81,11 +105,7 @@ impl BrowserId {
     ///
     /// # Errors
     /// When the cryptographic library refuses.
-    pub fn seal(
-        &self,
-        services: &Services,
-        realm: &Realm,
-    ) -> Result<String, realmkeep_keys::KeysError> {
+    pub fn seal(&self, services: &Services, realm: &Realm) -> Result<String, KeysError> {
         let browser = Browser { b: self.0.clone() };
         services.cookies.seal(&["browser", &realm.id], &browser)
     }
@@ -108,7 +128,7 @@ pub fn new_form(
     state: &LoginState,
     execution: &str,
     tab_id: Option<String>,
-) -> Result<FormKeys, realmkeep_keys::KeysError> {
+) -> Result<FormKeys, KeysError> {
     let mut keys = FormKeys {
         session_code: random::token(32),
         execution: execution.to_owned(),
@@ -116,18 +136,68 @@ pub fn new_form(
         tab_id: tab_id.unwrap_or_else(|| random::token(8)),
         client_data: String::new(),
     };
-    let context = context(realm, browser, &keys);
-    keys.client_data = services.cookies.seal(&context, state)?;
+    let context = context(realm, &keys);
+    keys.client_data = services.cookies.seal(&context, &(&browser.0, state))?;
     Ok(keys)
 }
 
-/// The step by which a form counts: in the batch of a successful login, it fails for every copy.
+/// The step by which a form counts: in the batch of what it changes, it fails for every copy. `next`
+/// is for who sends it again, see [`page_after`].
 ///
 /// # Errors
 /// When the step cannot be written.
-pub fn use_form(services: &Services, realm: &Realm, keys: &FormKeys) -> Result<Step, StoreError> {
+pub fn use_form(
+    services: &Services,
+    realm: &Realm,
+    keys: &FormKeys,
+    next: Option<String>,
+) -> Result<Step, StoreError> {
     let until = services.clock.now() + lifespan(realm) + 1;
-    Store::put_single_use(Space::Login, &keys.session_code, until, &())
+    let answered = Answered { next };
+    Store::put_single_use(Space::Login, &keys.session_code, until, &answered)
+}
+
+/// The page, sealed for [`use_form`].
+///
+/// # Errors
+/// When the cryptographic library refuses.
+pub fn seal_next(
+    services: &Services,
+    realm: &Realm,
+    browser: &BrowserId,
+    keys: &FormKeys,
+    next: &NextPage,
+) -> Result<String, KeysError> {
+    let context = next_context(realm, browser, keys);
+    services.cookies.seal(&context, next)
+}
+
+/// The page that the form led to, if it was answered before in this browser and its login goes on.
+///
+/// # Errors
+/// When the database fails.
+pub async fn page_after(
+    services: &Services,
+    realm: &Realm,
+    browser: &BrowserId,
+    keys: &FormKeys,
+) -> Result<Option<NextPage>, StoreError> {
+    let now = services.clock.now();
+    let found = services
+        .store
+        .peek_single_use::<Answered>(Space::Login, &keys.session_code, now)
+        .await?;
+    let context = next_context(realm, browser, keys);
+    let next = found.and_then(|answered| answered.next);
+    let next: Option<NextPage> = next.and_then(|sealed| services.cookies.open(&context, &sealed));
+    let Some(next) = next else {
+        return Ok(None);
+    };
+    let over = services
+        .store
+        .peek_single_use::<()>(Space::Login, &end_of(&next.state.progress), now)
+        .await?;
+    Ok(Some(next).filter(|_| over.is_none()))
 }
 
 /// The step by which a login ends: none of its other forms, in whatever tab, ends it once more.
@@ -141,25 +211,32 @@ pub fn use_login(
 ) -> Result<Step, StoreError> {
     // A proof is older than the form that it is asked for again with, by this at most.
     let until = services.clock.now() + 2 * lifespan(realm) + 1;
-    let key = format!("login {}", progress.login);
-    Store::put_single_use(Space::Login, &key, until, &())
+    Store::put_single_use(Space::Login, &end_of(progress), until, &())
 }
 
-/// The state behind a form's address.
+fn end_of(progress: &Progress) -> String {
+    format!("login {}", progress.login)
+}
+
+/// The state behind a form's address, for a browser that goes by these names: it may send cookies of
+/// parent paths and domains as well.
 ///
 /// # Errors
 /// When the address was changed, belongs to another browser, or is too old.
 pub fn open_form(
     services: &Services,
     realm: &Realm,
-    browser: &BrowserId,
+    browsers: &[BrowserId],
     keys: &FormKeys,
-) -> Result<LoginState, FormError> {
-    let context = context(realm, browser, keys);
-    let state: LoginState = services
+) -> Result<(BrowserId, LoginState), FormError> {
+    let (browser, state): (String, LoginState) = services
         .cookies
-        .open(&context, &keys.client_data)
+        .open(&context(realm, keys), &keys.client_data)
         .ok_or(FormError::NotOurs)?;
+    let is_own = |known: &&BrowserId| bool::from(known.0.as_bytes().ct_eq(browser.as_bytes()));
+    let Some(browser) = browsers.iter().find(is_own) else {
+        return Err(FormError::OtherBrowser(Box::new(state.request)));
+    };
     let now = services.clock.now();
     let age = |since: i64| now.saturating_sub(since);
     let progress = &state.progress;
@@ -174,7 +251,7 @@ pub fn open_form(
     if age(state.issued) > on_page || whole > lifespan(realm) {
         return Err(FormError::Expired(Box::new(state.request)));
     }
-    Ok(state)
+    Ok((browser.clone(), state))
 }
 
 /// Seconds that a login may take from its first page on.
@@ -191,16 +268,19 @@ fn action_lifespan(realm: &Realm) -> i64 {
         .unwrap_or(ACTION_LIFESPAN)
 }
 
-fn context<'a>(realm: &'a Realm, browser: &'a BrowserId, keys: &'a FormKeys) -> [&'a str; 7] {
+fn context<'a>(realm: &'a Realm, keys: &'a FormKeys) -> [&'a str; 6] {
     [
         "login",
         &realm.id,
-        &browser.0,
         &keys.session_code,
         &keys.execution,
         &keys.client_id,
         &keys.tab_id,
     ]
+}
+
+fn next_context<'a>(realm: &'a Realm, browser: &'a BrowserId, keys: &'a FormKeys) -> [&'a str; 4] {
+    ["next", &realm.id, &browser.0, &keys.session_code]
 }
 
 /// What the identity cookie holds.
@@ -222,11 +302,7 @@ impl Identity {
     ///
     /// # Errors
     /// When the cryptographic library refuses.
-    pub fn seal(
-        &self,
-        services: &Services,
-        realm: &Realm,
-    ) -> Result<String, realmkeep_keys::KeysError> {
+    pub fn seal(&self, services: &Services, realm: &Realm) -> Result<String, KeysError> {
         services.cookies.seal(&["identity", &realm.id], self)
     }
 }

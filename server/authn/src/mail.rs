@@ -48,20 +48,38 @@ pub async fn send(
     Ok(services.accounts.mail.send(&settings, &message).await?)
 }
 
-/// Puts the mail into the outbox: the time it takes tells nobody that it was sent.
+/// A mail that is ready to be sent.
+pub struct Prepared {
+    settings: SmtpSettings,
+    message: Message,
+}
+
+/// Makes the mail.
 ///
 /// # Errors
-/// When it cannot be made, or too many wait.
-pub fn post(
+/// When it cannot be made.
+pub fn prepare(
     services: &Services,
     realm: &Realm,
     user: &UserRepresentation,
     to: &str,
     mail: &Mail<'_>,
-) -> Result<(), MailError> {
-    let settings = settings(services, realm)?;
-    let message = make(services, realm, user, to, mail)?;
-    Ok(services.accounts.mail.post(settings, message)?)
+) -> Result<Prepared, MailError> {
+    Ok(Prepared {
+        settings: settings(services, realm)?,
+        message: make(services, realm, user, to, mail)?,
+    })
+}
+
+impl Prepared {
+    /// Puts it into the outbox: the time it takes tells nobody that it was sent.
+    ///
+    /// # Errors
+    /// When too many wait.
+    pub fn post(self, services: &Services) -> Result<(), MailError> {
+        let Self { settings, message } = self;
+        Ok(services.accounts.mail.post(settings, message)?)
+    }
 }
 
 /// Sends the user a link to required actions that an administrator asks for. `lifespan` is in

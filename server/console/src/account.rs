@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, Method, Uri, header};
 use realmkeep_authn::Services;
 use realmkeep_oidc::transport::Transport;
-use realmkeep_pages::{LocaleSources, RealmLocales};
+use realmkeep_pages::{Console, LocaleSources, RealmLocales};
 use realmkeep_store::Realm;
 use serde_json::json;
 
@@ -98,8 +98,8 @@ fn page(services: &Services, realm: &Realm, headers: &HeaderMap) -> Response {
             "isMyResourcesEnabled": false,
             "isViewOrganizationsEnabled": false,
             "deleteAccountAllowed": action_enabled("delete_account"),
-            "updateEmailFeatureEnabled": action_enabled("UPDATE_EMAIL"),
-            "updateEmailActionEnabled": action_enabled("UPDATE_EMAIL"),
+            "updateEmailFeatureEnabled": services.features.update_email && action_enabled("UPDATE_EMAIL"),
+            "updateEmailActionEnabled": services.features.update_email && action_enabled("UPDATE_EMAIL"),
             "isViewApplicationsEnabled": true,
             "isViewGroupsEnabled": false,
             "isOid4VciEnabled": false,
@@ -115,6 +115,9 @@ fn page(services: &Services, realm: &Realm, headers: &HeaderMap) -> Response {
         language,
         entry: |manifest| &manifest.account,
         dark_mode: true,
+        styles: services
+            .pages
+            .console_styles(Console::Account, settings.account_theme.as_deref()),
     };
     page::render(&page, &path, &environment)
 }

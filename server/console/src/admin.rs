@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::request::Parts;
 use realmkeep_authn::Services;
 use realmkeep_oidc::transport::Transport;
+use realmkeep_pages::Console;
 use serde_json::json;
 
 use crate::page::{self, Page};
@@ -64,6 +65,9 @@ pub(crate) async fn page(
         language: "en",
         entry: |manifest| &manifest.admin,
         dark_mode: true,
+        styles: services
+            .pages
+            .console_styles(Console::Admin, realm.settings.admin_theme.as_deref()),
     };
     page::render(&page, &path, &environment)
 }

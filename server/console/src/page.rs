@@ -20,6 +20,8 @@ pub(crate) struct Page<'a> {
     pub(crate) language: &'a str,
     pub(crate) entry: fn(&'static crate::assets::Manifest) -> &'static Entry,
     pub(crate) dark_mode: bool,
+    /// Paths of the stylesheets of a theme.
+    pub(crate) styles: Vec<String>,
 }
 
 /// Where the files of this build are, as a path; None when there are none.
@@ -39,6 +41,12 @@ pub(crate) fn render(page: &Page<'_>, base_path: &str, environment: &Value) -> R
     for style in &entry.styles {
         links.push_str(&format!(
             "<link rel=\"stylesheet\" href=\"{at}/{style}\">\n"
+        ));
+    }
+    for style in &page.styles {
+        links.push_str(&format!(
+            "<link rel=\"stylesheet\" href=\"{}\">\n",
+            escaped(style)
         ));
     }
     for script in &entry.preload {

@@ -1,11 +1,12 @@
-//! What a server has only when its operator asks for it, by the names that Keycloak's option
-//! `features` takes.
+//! What a server has or has not by its operator's choice, by the names that Keycloak's options
+//! `features` and `features-disabled` take.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Features that are off unless they are switched on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Features that can be switched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Features {
     /// Tokens for Docker registries.
     pub docker: bool,
@@ -13,9 +14,29 @@ pub struct Features {
     pub token_exchange: bool,
     /// The step of a flow that asks for passkeys alone, with the browser's list of them.
     pub passkeys_authenticator: bool,
+    /// Recovery codes as a second factor.
+    pub recovery_codes: bool,
+    /// The action by which users change their e-mail address.
+    pub update_email: bool,
 }
 
-/// One that can be switched on.
+impl Default for Features {
+    fn default() -> Self {
+        Self {
+            docker: false,
+            token_exchange: false,
+            passkeys_authenticator: false,
+            recovery_codes: true,
+            update_email: true,
+        }
+    }
+}
+
+/// Names of features that are switched off.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DisabledFeatures(Vec<&'static str>);
+
+/// One that can be switched.
 #[derive(Debug)]
 pub struct Feature {
     /// As the option names it.
@@ -24,37 +45,53 @@ pub struct Feature {
     /// `PREVIEW` ones are switched on by the name `preview` as well.
     pub kind: Kind,
     is_on: fn(&Features) -> bool,
-    switch_on: fn(&mut Features),
+    switch: fn(&mut Features, bool),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// On unless it is switched off.
+    Default,
     DisabledByDefault,
     Preview,
 }
 
-/// Every feature that can be switched on.
+/// Every feature that can be switched.
 pub const FEATURES: &[Feature] = &[
     Feature {
         name: "docker",
         label: "Docker registry protocol",
         kind: Kind::DisabledByDefault,
         is_on: |all| all.docker,
-        switch_on: |all| all.docker = true,
+        switch: |all, on| all.docker = on,
     },
     Feature {
         name: "token-exchange",
         label: "Token exchange with other issuers",
         kind: Kind::Preview,
         is_on: |all| all.token_exchange,
-        switch_on: |all| all.token_exchange = true,
+        switch: |all, on| all.token_exchange = on,
     },
     Feature {
         name: "passkeys-conditional-ui-authenticator",
         label: "Passkeys in a step of their own",
         kind: Kind::Preview,
         is_on: |all| all.passkeys_authenticator,
-        switch_on: |all| all.passkeys_authenticator = true,
+        switch: |all, on| all.passkeys_authenticator = on,
+    },
+    Feature {
+        name: "recovery-codes",
+        label: "Recovery codes",
+        kind: Kind::Default,
+        is_on: |all| all.recovery_codes,
+        switch: |all, on| all.recovery_codes = on,
+    },
+    Feature {
+        name: "update-email",
+        label: "Update of the e-mail address",
+        kind: Kind::Default,
+        is_on: |all| all.update_email,
+        switch: |all, on| all.update_email = on,
     },
 ];
 
@@ -72,6 +109,7 @@ impl Feature {
 impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Default => "DEFAULT",
             Self::DisabledByDefault => "DISABLED_BY_DEFAULT",
             Self::Preview => "PREVIEW",
         }
@@ -87,7 +125,7 @@ impl fmt::Display for UnknownFeature {
         let names: Vec<&str> = FEATURES.iter().map(|feature| feature.name).collect();
         write!(
             f,
-            "there is no feature '{}' to switch on; there are preview, {}",
+            "there is no feature '{}' to switch; there are preview, {}",
             self.0,
             names.join(", ")
         )
@@ -103,29 +141,56 @@ impl FromStr for Features {
     /// all that are in preview.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut features = Self::default();
-        for given in text
-            .split(',')
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-        {
-            let (name, version) = given.split_once(':').unwrap_or((given, "v1"));
-            // Its name before there were passkeys on the ordinary forms.
-            let name = match name {
-                "passkeys" => "passkeys-conditional-ui-authenticator",
-                name => name,
-            };
-            let named = |feature: &&Feature| match name {
-                "preview" => feature.kind == Kind::Preview,
-                _ => feature.name == name,
-            };
-            let mut found = FEATURES.iter().filter(named).peekable();
-            if found.peek().is_none() || version != "v1" {
-                return Err(UnknownFeature(given.chars().take(100).collect()));
-            }
-            found.for_each(|feature| (feature.switch_on)(&mut features));
+        for feature in named(text)? {
+            (feature.switch)(&mut features, true);
         }
         Ok(features)
     }
+}
+
+impl FromStr for DisabledFeatures {
+    type Err = UnknownFeature;
+
+    /// Names as [`Features`] has them.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let names = named(text)?.into_iter().map(|feature| feature.name);
+        Ok(Self(names.collect()))
+    }
+}
+
+impl Features {
+    /// The same, with these off, whatever else asks for them.
+    pub fn without(mut self, disabled: &DisabledFeatures) -> Self {
+        for feature in FEATURES.iter().filter(|f| disabled.0.contains(&f.name)) {
+            (feature.switch)(&mut self, false);
+        }
+        self
+    }
+}
+
+fn named(text: &str) -> Result<Vec<&'static Feature>, UnknownFeature> {
+    let mut all = Vec::new();
+    for given in text
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+    {
+        let (name, version) = given.split_once(':').unwrap_or((given, "v1"));
+        // Its name before there were passkeys on the ordinary forms.
+        let name = match name {
+            "passkeys" => "passkeys-conditional-ui-authenticator",
+            name => name,
+        };
+        let before = all.len();
+        all.extend(FEATURES.iter().filter(|feature| match name {
+            "preview" => feature.kind == Kind::Preview,
+            _ => feature.name == name,
+        }));
+        if all.len() == before || version != "v1" {
+            return Err(UnknownFeature(given.chars().take(100).collect()));
+        }
+    }
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -165,7 +230,12 @@ mod tests {
             assert!(said.contains("docker, token-exchange"), "{said}");
         }
         let on = |all: &Features| FEATURES.iter().filter(|f| f.is_on(all)).count();
-        assert_eq!((on(&none), on(&docker)), (0, 1));
+        assert_eq!((on(&none), on(&docker)), (2, 3));
+        assert_eq!(read("recovery-codes,update-email"), Ok(none));
+        let without = |text: &str| docker.without(&text.parse().unwrap());
+        assert_eq!(without("docker"), none);
+        assert_eq!(on(&without("recovery-codes, update-email:v1,preview")), 1);
+        assert!("recovery-code".parse::<DisabledFeatures>().is_err());
         assert_eq!(FEATURES[1].upper_name(), "TOKEN_EXCHANGE");
     }
 }

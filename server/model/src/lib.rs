@@ -4,6 +4,7 @@ pub mod clock;
 pub mod features;
 pub mod fresh;
 pub mod password_policy;
+pub mod pattern;
 pub mod redirect_uri;
 pub mod secret_rotation;
 pub mod user_profile;

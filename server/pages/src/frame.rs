@@ -33,6 +33,9 @@ pub struct Frame<'a> {
     pub try_another_way: bool,
     /// Where the page goes by itself once another tab has signed in.
     pub signed_in_elsewhere: Option<&'a str>,
+    /// Where the page is to be had by itself, when it answers a form: to reload it must not send the
+    /// form again.
+    pub reload: Option<&'a str>,
     /// An application asked for this action: a button sends `cancel-aia=true` to `action`.
     pub app_initiated: bool,
 }

@@ -9,6 +9,7 @@ use minijinja::{Output, State, Value, context, escape_formatter};
 use crate::page::{AnyPage, Script};
 use crate::policy::Policy;
 use crate::resource::Resource;
+use crate::skin::{self, Console, Skins};
 use crate::texts::{FALLBACK_LOCALE, RealmTexts, Translator};
 use crate::theme::{self, Theme};
 use crate::{Frame, Look, locale};
@@ -19,6 +20,7 @@ pub struct Pages {
     base_path: String,
     built_in: Arc<Theme>,
     themes: Arc<HashMap<String, Arc<Theme>>>,
+    skins: Arc<Skins>,
     /// Changes with every template, style and script.
     version: String,
 }
@@ -60,18 +62,19 @@ impl Pages {
     /// When a template or message file is wrong, of ours or of a theme; it is named.
     pub fn with_themes(base_path: &str, folder: Option<&Path>) -> Result<Self, PagesError> {
         let built_in = Arc::new(Theme::built_in()?);
-        let themes = match folder {
-            Some(folder) => theme::read_all(folder, &built_in)?,
-            None => HashMap::new(),
+        let (themes, skins) = match folder {
+            Some(folder) => (theme::read_all(folder, &built_in)?, skin::read_all(folder)?),
+            None => (HashMap::new(), Skins::new()),
         };
         let mut names: Vec<&String> = themes.keys().collect();
         names.sort();
         let parts = std::iter::once(&built_in).chain(names.iter().filter_map(|n| themes.get(*n)));
-        let version = theme::version(parts);
+        let version = theme::version(parts, &skins);
         Ok(Self {
             base_path: base_path.to_owned(),
             built_in,
             themes: Arc::new(themes),
+            skins: Arc::new(skins),
             version,
         })
     }
@@ -91,9 +94,23 @@ impl Pages {
             policy.allow_own_scripts();
             scripts.push(self.resource_path("tabs.js"));
         }
+        if frame.reload.is_some() {
+            policy.allow_own_scripts();
+            scripts.push(self.resource_path("reload.js"));
+        }
         for path in &theme.scripts {
             policy.allow_own_scripts();
             scripts.push(self.theme_resource(theme, path));
+        }
+        let modules: Vec<String> = page
+            .annotations()
+            .into_iter()
+            .map(|name| format!("js/{name}.js"))
+            .filter(|path| theme.resource(path).is_some())
+            .map(|path| self.theme_resource(theme, &path))
+            .collect();
+        if !modules.is_empty() {
+            policy.allow_own_scripts();
         }
         let styles: Vec<String> = std::iter::once(self.resource_path("login.css"))
             .chain(theme.styles.iter().map(|p| self.theme_resource(theme, p)))
@@ -111,9 +128,11 @@ impl Pages {
             try_another_way => frame.try_another_way,
             app_initiated => frame.app_initiated,
             signed_in_elsewhere => frame.signed_in_elsewhere,
+            reload => frame.reload,
             locale_links => Serde(&frame.look.locale_links),
             styles => Serde(styles),
             scripts => Serde(scripts),
+            modules => Serde(modules),
         };
         let name = format!("{}.html", page.template);
         let template = theme.environment.get_template(&name)?;
@@ -154,11 +173,22 @@ impl Pages {
     /// `{version}/login/{theme}/img/logo.svg`. None for unknown paths and older versions.
     pub fn resource(&self, path: &str) -> Option<Resource<'_>> {
         let path = path.strip_prefix(&self.version)?.strip_prefix('/')?;
+        // Only what was read at start is known, so no path leads out of the folder.
+        if let Some(path) = path.strip_prefix("consoles/") {
+            let mut parts = path.splitn(3, '/');
+            let console = match parts.next()? {
+                "account" => Console::Account,
+                "admin" => Console::Admin,
+                _ => return None,
+            };
+            let skin = self.skins.get(&(console, parts.next()?.to_owned()))?;
+            return skin.resource(parts.next()?);
+        }
         match path.strip_prefix("login/") {
-            // Only what was read at start is known, so no path leads out of the folder.
             Some(path) => {
-                let (theme, path) = path.split_once('/')?;
-                self.themes.get(theme)?.resource(path)
+                let (name, path) = path.split_once('/')?;
+                let own = Some(&self.built_in).filter(|theme| theme.name == name);
+                self.themes.get(name).or(own)?.resource(path)
             }
             None => Resource::built_in(path),
         }
@@ -170,6 +200,27 @@ impl Pages {
         names.push(&self.built_in.name);
         names.sort_unstable();
         names
+    }
+
+    /// Names of the themes that have a look for the console, our own (`realmkeep`) among them.
+    pub fn console_theme_names(&self, console: Console) -> Vec<&str> {
+        let own = self.skins.keys().filter(|(of, _)| *of == console);
+        let mut names: Vec<&str> = own.map(|(_, name)| name.as_str()).collect();
+        names.push(&self.built_in.name);
+        names.sort_unstable();
+        names
+    }
+
+    /// Paths of the stylesheets that the theme has for the console.
+    pub fn console_styles(&self, console: Console, theme: Option<&str>) -> Vec<String> {
+        let name = theme.unwrap_or_default();
+        let skin = self.skins.get(&(console, name.to_owned()));
+        let styles = skin.map_or(&[][..], |skin| &skin.styles);
+        let console = console.name();
+        styles
+            .iter()
+            .map(|path| self.resource_path(&format!("consoles/{console}/{name}/{path}")))
+            .collect()
     }
 
     /// Path of a file of ours, as pages refer to it.

@@ -21,7 +21,8 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use crate::PagesError;
 use crate::properties;
 use crate::render::write_escaped;
-use crate::resource::{BUILT_IN, Resource, content_type};
+use crate::resource::{BUILT_IN, MODULES, Resource, content_type};
+use crate::skin::{self, Skins};
 use crate::texts::{self, Bundles};
 
 /// Name of our own theme.
@@ -124,11 +125,12 @@ impl Theme {
     }
 
     pub(crate) fn resource(&self, path: &str) -> Option<Resource<'_>> {
-        let (content_type, bytes) = self.resources.get(path)?;
-        Some(Resource {
+        let own = self.resources.get(path);
+        own.map(|(content_type, bytes)| Resource {
             content_type,
             bytes,
         })
+        .or_else(|| Resource::module(path))
     }
 }
 
@@ -137,11 +139,21 @@ pub(crate) fn read_all(
     folder: &Path,
     built_in: &Arc<Theme>,
 ) -> Result<HashMap<String, Arc<Theme>>, PagesError> {
+    let mut themes: HashMap<String, Arc<Theme>> = HashMap::new();
+    for name in names(folder, "login")? {
+        let mut under_way = Vec::new();
+        read(folder, &name, built_in, &mut themes, &mut under_way)?;
+    }
+    Ok(themes)
+}
+
+/// Names of the themes that have a folder for this part.
+pub(crate) fn names(folder: &Path, part: &str) -> Result<Vec<String>, PagesError> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(|e| unreadable(folder, &e))? {
         let entry = entry.map_err(|e| unreadable(folder, &e))?;
         let name = entry.file_name().into_string().unwrap_or_default();
-        if is_name(&name) && entry.path().join("login").is_dir() {
+        if is_name(&name) && entry.path().join(part).is_dir() {
             names.push(name);
         }
     }
@@ -149,12 +161,21 @@ pub(crate) fn read_all(
         let text = format!("{}: more than {MAX_THEMES} themes", folder.display());
         return Err(PagesError::Theme(text));
     }
-    let mut themes: HashMap<String, Arc<Theme>> = HashMap::new();
-    for name in names {
-        let mut under_way = Vec::new();
-        read(folder, &name, built_in, &mut themes, &mut under_way)?;
+    Ok(names)
+}
+
+/// What `theme.properties` says, if it is there.
+pub(crate) fn properties_of(
+    root: &Path,
+    files: &BTreeMap<String, Vec<u8>>,
+) -> Result<HashMap<String, String>, PagesError> {
+    match files.get("theme.properties") {
+        Some(bytes) => Ok(properties::parse(&text(
+            &root.join("theme.properties"),
+            bytes,
+        )?)),
+        None => Ok(HashMap::new()),
     }
-    Ok(themes)
 }
 
 fn read(
@@ -175,10 +196,7 @@ fn read(
     under_way.push(name.to_owned());
     let root = folder.join(name).join("login");
     let files = files(&root)?;
-    let settings = match files.get("theme.properties") {
-        Some(bytes) => properties::parse(&text(&root.join("theme.properties"), bytes)?),
-        None => HashMap::new(),
-    };
+    let settings = properties_of(&root, &files)?;
     let parent = match settings.get("parent").map(|p| p.trim()) {
         // Keycloak's own themes are what a theme made for it builds upon: ours stands for them.
         None | Some("" | "base" | "keycloak" | "keycloak.v2" | BUILT_IN_THEME) => built_in.clone(),
@@ -248,7 +266,7 @@ fn read(
 }
 
 /// The files below the folder by their path in it; links are not followed.
-fn files(root: &Path) -> Result<BTreeMap<String, Vec<u8>>, PagesError> {
+pub(crate) fn files(root: &Path) -> Result<BTreeMap<String, Vec<u8>>, PagesError> {
     let mut found = BTreeMap::new();
     let mut folders = vec![(root.to_owned(), String::new(), 0)];
     while let Some((folder, prefix, depth)) = folders.pop() {
@@ -304,13 +322,14 @@ fn environment(templates: &BTreeMap<String, String>) -> Result<Environment<'stat
 }
 
 /// Changes with every file that a page may load.
-pub(crate) fn version<'a>(themes: impl Iterator<Item = &'a Arc<Theme>>) -> String {
+pub(crate) fn version<'a>(themes: impl Iterator<Item = &'a Arc<Theme>>, skins: &Skins) -> String {
     let mut hasher = DefaultHasher::new();
-    BUILT_IN.hash(&mut hasher);
+    (BUILT_IN, MODULES).hash(&mut hasher);
     for theme in themes {
         theme.name.hash(&mut hasher);
         theme.resources.hash(&mut hasher);
     }
+    skin::hash(skins, &mut hasher);
     format!("{:016x}", hasher.finish())
 }
 

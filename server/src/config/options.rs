@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use realmkeep_model::features::Features;
+use realmkeep_model::features::{DisabledFeatures, Features};
 use realmkeep_representations::SecretString;
 use url::Url;
 
@@ -164,6 +164,10 @@ options! {
         /// execution "Passkeys Conditional UI Authenticator"); `preview` stands for those that are in
         /// preview.
         features: Features = "features", "", "KC_FEATURES";
+        /// What is on unless it is named here, separated by commas: `recovery-codes` (as a second
+        /// factor), `update-email` (the action by which users change their e-mail address). It goes
+        /// before `features`.
+        features_disabled: DisabledFeatures = "features-disabled", "", "KC_FEATURES_DISABLED";
     }
     "Accounts" {
         /// Folder of themes: `NAME/login/…`, read at start.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use realmkeep_keys::HashAlgorithm;
-use realmkeep_model::features::Features;
+use realmkeep_model::features::{DisabledFeatures, Features};
 use realmkeep_representations::SecretString;
 use realmkeep_store::PostgresOptions;
 use url::Url;
@@ -262,6 +262,15 @@ impl FromText for Vec<Url> {
 }
 
 impl FromText for Features {
+    const KIND: Kind = Kind::Text("NAMES");
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        text.parse()
+            .map_err(|e: realmkeep_model::features::UnknownFeature| e.to_string())
+    }
+}
+
+impl FromText for DisabledFeatures {
     const KIND: Kind = Kind::Text("NAMES");
 
     fn from_text(text: &str) -> Result<Self, String> {

@@ -75,7 +75,7 @@ pub fn services(
         base_url,
         remote_keys,
         pages,
-        features: config.features,
+        features: config.features.without(&config.features_disabled),
         bootstrap_trust,
         cookies: CookieSeal::new(&data.master_key)?,
         accounts,

@@ -152,6 +152,37 @@ async fn a_snapshot_is_forgotten_when_its_realm_changes() {
     }
 }
 
+/// A user who was read is kept in memory with all attributes, however long they are, until it changes.
+///
+/// spec: UPROF-19
+#[tokio::test(flavor = "multi_thread")]
+async fn users_are_kept_with_their_attributes() {
+    for (_place, store) in stores().await {
+        realm(&store).await;
+        let mut long = named(1);
+        let badge = long.attributes.as_mut().unwrap().get_mut("badge").unwrap();
+        *badge = vec!["x".repeat(100_000)];
+        let id = long.id.clone().unwrap();
+        let mut batch = Batch::new();
+        batch.push(store.insert_user("r", &long, None).unwrap());
+        store.commit(batch).await.unwrap();
+        let snapshot = store.realm("r").await.unwrap().unwrap();
+        let read = async || store.subject(&snapshot, &id).await.unwrap().unwrap();
+        let kept = read().await;
+        assert!(Arc::ptr_eq(&kept, &read().await));
+        let attributes = kept.user.attributes.as_ref().unwrap();
+        assert_eq!(attributes["badge"][0].len(), 100_000);
+        long.attributes = None;
+        let mut batch = Batch::new();
+        batch.push(store.update_user("r", &long, None).unwrap());
+        batch.touch(Touch::User("r".into(), id.clone()));
+        store.commit(batch).await.unwrap();
+        let changed = read().await;
+        assert!(!Arc::ptr_eq(&kept, &changed));
+        assert_eq!(changed.user.attributes, None);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_is_there_after_reopening() {
     for (place, store) in stores().await {

@@ -77,7 +77,7 @@ impl Scene {
     }
 }
 
-/// spec: FCA-04, FCA-12, FCA-24
+/// spec: FCA-04
 #[test]
 fn a_token_is_got_with_the_service_account_token_and_kept() {
     let scene = scene("");

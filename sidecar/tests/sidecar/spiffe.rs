@@ -138,7 +138,7 @@ outbound:
     ))
 }
 
-/// spec: FCA-12, FCA-20
+/// spec: FCA-20
 #[test]
 fn tokens_are_got_with_a_jwt_svid() {
     let directory = tempfile::tempdir().unwrap();

@@ -189,8 +189,94 @@ async fn an_imported_hash_is_renewed() {
     assert_eq!(signs_in(&server, "password").await.0, 200);
     assert_eq!(algorithm().await, "argon2");
     assert_eq!(signs_in(&server, "password").await.0, 200);
-    // What would take the server down is not set.
-    let too_much = json!({"passwordPolicy": "hashIterations(27500)"});
-    let refused = admin.put("/r", too_much).await.is(400);
-    assert!(refused.text.contains("hashIterations"), "{}", refused.text);
+    // So is one of an extension of Keycloak.
+    let bcrypt = json!({"credentials": [{
+        "type": "password",
+        "credentialData": r#"{"hashIterations":6,"algorithm":"bcrypt","additionalParameters":{}}"#,
+        "secretData": r#"{"value":"$2a$06$If6bvum7DFjUnE9p2uDeDu0YHzrHM6tf.iqN8.yx.jNN1ILEf7h0i","salt":""}"#,
+    }]});
+    admin.delete(&format!("/r/users/{id}")).await.is(204);
+    let mut user = alice();
+    user["credentials"] = bcrypt["credentials"].clone();
+    let id = admin.post("/r/users", user).await.is(201).id();
+    let list = format!("/r/users/{id}/credentials");
+    let algorithm = async || {
+        let listed = admin.call(Method::GET, &list, None).await.is(200).body;
+        let data: Value =
+            serde_json::from_str(listed[0]["credentialData"].as_str().unwrap()).unwrap();
+        data["algorithm"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(algorithm().await, "bcrypt");
+    assert_ne!(signs_in(&server, "abd").await.0, 200);
+    assert_eq!(signs_in(&server, "abc").await.0, 200);
+    assert_eq!(algorithm().await, "argon2");
+    assert_eq!(signs_in(&server, "abc").await.0, 200);
+    // Iterations from a time when PBKDF2 was the default are kept, and do not take the server down.
+    let policy = json!({"passwordPolicy": "hashIterations(27500)"});
+    admin.put("/r", policy.clone()).await.is(204);
+    let realm = admin.get("/r").await.is(200).body;
+    assert_eq!(realm["passwordPolicy"], policy["passwordPolicy"]);
+    assert_eq!(signs_in(&server, "abc").await.0, 200);
+    assert_eq!(algorithm().await, "argon2");
+}
+
+/// A kind of credential is switched off by its required action: nobody is offered it and nobody can set
+/// it up, until it is switched on again. What users have stays theirs.
+///
+/// spec: CRED-14
+#[tokio::test]
+async fn kinds_of_credentials_are_switched() {
+    let server = Server::start().await;
+    let admin = server.admin().await;
+    admin.new_realm("r").await;
+    let id = admin.post("/r/users", alice()).await.is(201).id();
+    let given = json!({"type": "password", "value": "pw", "temporary": false});
+    admin
+        .put(&format!("/r/users/{id}/reset-password"), given)
+        .await
+        .is(204);
+    let found = admin.get("/r/clients?clientId=account-console").await;
+    let console = found.body[0]["id"].as_str().unwrap().to_owned();
+    let open = json!({"directAccessGrantsEnabled": true});
+    admin
+        .put(&format!("/r/clients/{console}"), open)
+        .await
+        .is(204);
+    let offered = async || {
+        let form = [
+            ("grant_type", "password"),
+            ("client_id", "account-console"),
+            ("username", "alice"),
+            ("password", "pw"),
+            ("scope", "openid"),
+        ];
+        let answer = server.token("r", &form).await.is(200);
+        let alice = server.bearer(answer.body["access_token"].as_str().unwrap());
+        let list = alice.get("/realms/r/account/credentials").await.is(200);
+        list.names("type")
+    };
+    let action = "/r/authentication/required-actions/CONFIGURE_TOTP";
+    let switch = async |on: bool| {
+        let mut row = admin.get(action).await.is(200).body;
+        row["enabled"] = json!(on);
+        admin.put(action, row).await.is(204);
+    };
+    let has = |list: &[String]| list.iter().any(|kind| kind == "otp");
+    assert!(has(&offered().await));
+    switch(false).await;
+    let left = offered().await;
+    assert!(
+        !has(&left) && left.contains(&"password".to_owned()),
+        "{left:?}"
+    );
+    // Nor is it asked for at a login, whoever wants it.
+    let wanted = json!({"requiredActions": ["CONFIGURE_TOTP"]});
+    admin.put(&format!("/r/users/{id}"), wanted).await.is(204);
+    assert_eq!(signs_in(&server, "pw").await.0, 200);
+    switch(true).await;
+    let refused = (400, "Account is not fully set up".to_owned());
+    assert_eq!(signs_in(&server, "pw").await, refused);
+    let none = json!({"requiredActions": []});
+    admin.put(&format!("/r/users/{id}"), none).await.is(204);
+    assert!(has(&offered().await));
 }

@@ -87,6 +87,34 @@ async fn a_flow_is_built_step_by_step() {
     admin.post(&down, Value::Null).await.is(204);
     assert_eq!(executions(&admin, "mine").await[0]["id"], json!(cookie));
 
+    // Into the flow inside, as by dragging it there: made there, in its place, and gone from here.
+    let inside = format!("{flows}/inside/executions/execution");
+    let deny = admin
+        .post(&inside, json!({"provider": "deny-access-authenticator"}))
+        .await
+        .is(201)
+        .id();
+    let moved = json!({"provider": "allow-access-authenticator"});
+    let from = admin.post(&add, moved.clone()).await.is(201).id();
+    let moved = admin.post(&inside, moved).await.is(201).id();
+    admin
+        .delete(&format!("/r/authentication/executions/{from}"))
+        .await
+        .is(204);
+    let up = format!("/r/authentication/executions/{moved}/raise-priority");
+    admin.post(&up, Value::Null).await.is(204);
+    let rows = executions(&admin, "mine").await;
+    let places: Vec<_> = rows.iter().map(|r| (&r["id"], &r["level"])).collect();
+    assert_eq!(places.len(), 5);
+    assert_eq!(
+        places[3..],
+        [(&json!(moved), &json!(1)), (&json!(deny), &json!(1))]
+    );
+    for id in [&moved, &deny] {
+        let gone = format!("/r/authentication/executions/{id}");
+        admin.delete(&gone).await.is(204);
+    }
+
     let config = json!({"alias": "conf", "config": {"defaultProvider": "x"}});
     let at = format!("/r/authentication/executions/{redirector}/config");
     let config_id = admin.post(&at, config).await.is(201).id();

@@ -30,7 +30,7 @@ async fn saved(admin: &Caller<'_>, settings: Value) {
     }
 }
 
-/// spec: ADMUI-06, ADMUI-07, ADMUI-09, ADMUI-13, ADMUI-14, ADMUI-15, ADMUI-45, TIME-24
+/// spec: ADMUI-06, ADMUI-07, ADMUI-09, ADMUI-13, ADMUI-14, ADMUI-15, ADMUI-45, OTP-01, TIME-24
 #[tokio::test]
 async fn realm_settings_are_saved_as_the_console_sends_them() {
     let server = Server::start().await;

@@ -14,7 +14,7 @@ impl Authenticator for AllowAccess {
         }
     }
 
-    fn automatic(&self, _: &Facts<'_>) -> bool {
+    fn automatic(&self, _: &Node, _: &Facts<'_>) -> bool {
         true
     }
 

@@ -1,4 +1,5 @@
 use super::otp_form::OtpForm;
+use crate::conditions::matches_any;
 use crate::conditions::user_role::has_role;
 use crate::flow::{
     About, Answer, Authenticator, Facts, Login, Node, Page, Progress, Property, Shown, Submitted,
@@ -14,8 +15,8 @@ impl Authenticator for ConditionalOtpForm {
         About {
             id: "auth-conditional-otp-form",
             name: "Conditional OTP Form",
-            help: "Asks for a code of the user's authenticator app where attribute, role or \
-                   fallback say so",
+            help: "Asks for a code of the user's authenticator app where attribute, role, header \
+                   or fallback say so",
             properties: &[
                 Property {
                     name: "otpControlAttribute",
@@ -39,6 +40,22 @@ impl Authenticator for ConditionalOtpForm {
                     help: "Who has the role is asked",
                     kind: "Role",
                     default: None,
+                    options: &[],
+                },
+                Property {
+                    name: "noOtpRequiredForHeaderPattern",
+                    label: "Skip OTP for Header",
+                    help: "Who sends a header that this pattern matches (Name: value) is not asked",
+                    kind: "String",
+                    default: Some(""),
+                    options: &[],
+                },
+                Property {
+                    name: "forceOtpForHeaderPattern",
+                    label: "Force OTP for Header",
+                    help: "Who sends a header that this pattern matches (Name: value) is asked",
+                    kind: "String",
+                    default: Some(""),
                     options: &[],
                 },
                 Property {
@@ -109,6 +126,18 @@ fn is_asked(step: &Node, facts: &Facts<'_>) -> bool {
         return false;
     }
     if has("forceOtpRole") {
+        return true;
+    }
+    // Names of headers have no case.
+    let sends = |setting: &str| {
+        step.setting(setting).is_some_and(|pattern| {
+            matches_any(step, &format!("(?i:{pattern})"), &facts.browser.headers)
+        })
+    };
+    if sends("noOtpRequiredForHeaderPattern") {
+        return false;
+    }
+    if sends("forceOtpForHeaderPattern") {
         return true;
     }
     step.setting("defaultOtpOutcome") != Some("skip")

@@ -37,7 +37,7 @@ impl Authenticator for Cookie {
         }
     }
 
-    fn automatic(&self, _: &Facts<'_>) -> bool {
+    fn automatic(&self, _: &Node, _: &Facts<'_>) -> bool {
         true
     }
 

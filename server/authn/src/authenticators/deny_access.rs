@@ -21,7 +21,7 @@ impl Authenticator for DenyAccess {
         }
     }
 
-    fn automatic(&self, _: &Facts<'_>) -> bool {
+    fn automatic(&self, _: &Node, _: &Facts<'_>) -> bool {
         true
     }
 

@@ -23,7 +23,7 @@ impl Authenticator for DirectGrantOtp {
         true
     }
 
-    fn automatic(&self, _: &Facts<'_>) -> bool {
+    fn automatic(&self, _: &Node, _: &Facts<'_>) -> bool {
         true
     }
 

@@ -28,7 +28,7 @@ impl Authenticator for DirectGrantPassword {
         true
     }
 
-    fn automatic(&self, _: &Facts<'_>) -> bool {
+    fn automatic(&self, _: &Node, _: &Facts<'_>) -> bool {
         true
     }
 

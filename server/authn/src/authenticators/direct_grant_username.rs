@@ -15,7 +15,7 @@ impl Authenticator for DirectGrantUsername {
         }
     }
 
-    fn automatic(&self, _: &Facts<'_>) -> bool {
+    fn automatic(&self, _: &Node, _: &Facts<'_>) -> bool {
         true
     }
 

@@ -33,7 +33,7 @@ impl Authenticator for HttpBasic {
         true
     }
 
-    fn automatic(&self, facts: &Facts<'_>) -> bool {
+    fn automatic(&self, _: &Node, facts: &Facts<'_>) -> bool {
         presented(facts).is_some()
     }
 

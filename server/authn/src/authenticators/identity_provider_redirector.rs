@@ -22,7 +22,7 @@ impl Authenticator for IdentityProviderRedirector {
         }
     }
 
-    fn automatic(&self, _: &Facts<'_>) -> bool {
+    fn automatic(&self, _: &Node, _: &Facts<'_>) -> bool {
         true
     }
 
@@ -37,10 +37,7 @@ impl Authenticator for IdentityProviderRedirector {
             if provider.is_none_or(|p| p.enabled == Some(false)) {
                 return Ok(Outcome::Attempted);
             }
-            Ok(Outcome::Denied {
-                message: "identityProviderUnexpectedErrorMessage".to_owned(),
-                event: "identity_provider_error",
-            })
+            Ok(Outcome::Elsewhere(alias.to_owned()))
         })
     }
 }

@@ -9,9 +9,6 @@ use crate::otp;
 #[derive(Debug)]
 pub struct OtpForm;
 
-/// Authenticator apps that are offered to choose from, at most.
-const MAX_DEVICES: usize = 50;
-
 impl Authenticator for OtpForm {
     fn about(&self) -> About {
         About {
@@ -35,14 +32,7 @@ impl Authenticator for OtpForm {
     }
 
     fn page(&self, _: &Node, facts: &Facts<'_>, _: &Progress, shown: &Shown) -> Page {
-        let devices: Vec<Device> = facts
-            .credentials_of(otp::TYPE)
-            .take(MAX_DEVICES)
-            .map(|credential| Device {
-                id: credential.id.clone().unwrap_or_default(),
-                label: credential.user_label.clone().unwrap_or_default(),
-            })
-            .collect();
+        let devices = Device::all(facts);
         let chosen = shown.field("selectedCredentialId");
         let known = devices.iter().find(|d| Some(d.id.as_str()) == chosen);
         let selected = known.or(devices.first()).map(|d| d.id.clone());

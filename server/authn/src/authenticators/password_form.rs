@@ -2,8 +2,8 @@ use super::{WRONG_LOGIN, refused};
 use crate::flow::{
     About, Answer, Authenticator, Facts, Login, Node, Outcome, Page, Progress, Shown, Submitted,
 };
-use crate::password;
 use crate::webauthn::passkeys;
+use crate::{LoginFailure, password};
 
 /// The password of the user whom a step before has named.
 #[derive(Debug)]
@@ -32,8 +32,9 @@ impl Authenticator for PasswordForm {
         passkeys::was_used(progress)
     }
 
-    fn prepare(&self, _: &Node, facts: &Facts<'_>, progress: &mut Progress) {
-        passkeys::prepare(facts, progress);
+    fn prepare(&self, _: &Node, login: &mut Login<'_>) -> Result<(), LoginFailure> {
+        passkeys::prepare(&login.facts, &mut login.progress);
+        Ok(())
     }
 
     fn page(&self, _: &Node, facts: &Facts<'_>, progress: &Progress, _: &Shown) -> Page {

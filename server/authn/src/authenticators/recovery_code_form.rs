@@ -2,7 +2,7 @@ use super::{WRONG_CODE, refused};
 use crate::flow::{
     About, Answer, Authenticator, Facts, Login, Node, Outcome, Page, Progress, Shown, Submitted,
 };
-use crate::recovery_codes;
+use crate::{Services, recovery_codes};
 
 /// One of the codes that the user wrote down.
 #[derive(Debug)]
@@ -16,6 +16,10 @@ impl Authenticator for RecoveryCodeForm {
             help: "Asks for one of the codes that the user wrote down",
             properties: super::cookie::REFERENCE,
         }
+    }
+
+    fn is_available(&self, services: &Services) -> bool {
+        services.features.recovery_codes
     }
 
     fn credential(&self) -> Option<&'static str> {

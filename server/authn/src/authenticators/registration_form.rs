@@ -374,7 +374,7 @@ fn context<'a>(facts: &'a Facts<'_>, scopes: &'a [String]) -> ProfileContext<'a>
     ProfileContext {
         place: ProfilePlace::Registration,
         scopes,
-        login: LoginSettings::of(settings),
+        login: LoginSettings::of(settings).under(&facts.services.features),
         locale: settings.default_locale.as_deref().unwrap_or("en"),
     }
 }

@@ -10,9 +10,9 @@ use realmkeep_store::single_use::Space;
 use crate::action_token::{ActionToken, Purpose, lifespan_by_user};
 use crate::flow::{
     About, Answer, Authenticator, Facts, Flow, Login, Node, NodeKind, Outcome, Page, Progress,
-    Requirement, Shown, Status, Submitted,
+    Property, Requirement, Shown, Status, Submitted,
 };
-use crate::{mail, password, random, required_actions};
+use crate::{LoginFailure, mail, password, random, required_actions};
 
 /// Asks whose credentials are forgotten, and sends the mail.
 #[derive(Debug)]
@@ -26,12 +26,14 @@ pub struct SendEmail;
 #[derive(Debug)]
 pub struct ResetPassword;
 
-/// Has the authenticator app set up anew.
-#[derive(Debug)]
-pub struct ResetOtp;
-
 const CHOOSE_USER: &str = "reset-credentials-choose-user";
 const SEND_EMAIL: &str = "reset-credential-email";
+/// Setting of the step that sends the mail.
+const FORCE_LOGIN: &str = "force-login";
+/// Note that the mail is on its way.
+const SENT: &str = "reset-credentials.sent";
+/// Note with the login whose page led here.
+const ASKED_BY: &str = "reset-credentials.asked-by";
 
 impl Authenticator for ChooseUser {
     fn about(&self) -> About {
@@ -66,21 +68,9 @@ impl Authenticator for ChooseUser {
             let found = password::find_user(facts.services, facts.realm, username).await?;
             login.progress.attempted_username = Some(username.to_owned());
             // The form counts once, whether or not there is such a user: no flood of mails.
-            let until =
-                login.facts.now + lifespan_by_user(login.facts.realm, Purpose::ResetCredentials);
-            let once = random::token(16);
-            login.push(Store::put_single_use(
-                Space::ActionToken,
-                &once,
-                until,
-                &(),
-            )?);
+            once(login, &random::token(16))?;
             if let Some(user) = found.filter(|user| user.enabled == Some(true)) {
-                let user_id = user.id.clone().unwrap_or_default();
-                if login.flow.all().into_iter().any(sends_email) {
-                    send(login, &user);
-                }
-                login.set_user(&user_id).await?;
+                login.set_user(&user.id.unwrap_or_default()).await?;
             }
             Ok(Outcome::Success)
         })
@@ -93,8 +83,32 @@ impl Authenticator for SendEmail {
             id: SEND_EMAIL,
             name: "Send Reset Email",
             help: "Sends the user a mail and waits until its link is opened",
-            properties: &[],
+            properties: &[Property {
+                name: FORCE_LOGIN,
+                label: "Force login after reset",
+                help: "Whether who has set new credentials has to sign in with them: true, false, or \
+                       only users of a federated directory",
+                kind: "List",
+                default: Some("only-federated"),
+                options: &["true", "false", "only-federated"],
+            }],
         }
+    }
+
+    /// The mail goes out with the page, once in this login.
+    fn prepare(&self, _: &Node, login: &mut Login<'_>) -> Result<(), LoginFailure> {
+        let user = login.facts.subject.as_ref().map(|s| s.user.clone());
+        let user = user.filter(|user| user.enabled == Some(true));
+        let (Some(user), false) = (user, login.progress.notes.contains_key(SENT)) else {
+            return Ok(());
+        };
+        login.progress.notes.insert(SENT.to_owned(), String::new());
+        // Who only follows links sends one mail for each login that they begin.
+        if let Some(asked_by) = login.progress.notes.remove(ASKED_BY) {
+            once(login, &format!("reset {asked_by}"))?;
+        }
+        send(login, &user);
+        Ok(())
     }
 
     fn page(&self, _: &Node, _: &Facts<'_>, _: &Progress, _: &Shown) -> Page {
@@ -116,54 +130,12 @@ impl Authenticator for ResetPassword {
         true
     }
 
-    fn automatic(&self, _: &Facts<'_>) -> bool {
+    fn automatic(&self, _: &Node, _: &Facts<'_>) -> bool {
         true
     }
 
     fn run<'a>(&'a self, _: &'a Node, login: &'a mut Login<'_>) -> Answer<'a> {
         Box::pin(async move { Ok(ask_for(login, "UPDATE_PASSWORD")) })
-    }
-}
-
-impl Authenticator for ResetOtp {
-    fn about(&self) -> About {
-        About {
-            id: "reset-otp",
-            name: "Reset OTP",
-            help: "Removes the user's authenticator apps and has a new one set up",
-            properties: &[],
-        }
-    }
-
-    fn credential(&self) -> Option<&'static str> {
-        None
-    }
-
-    fn requires_user(&self) -> bool {
-        true
-    }
-
-    fn configured(&self, _: &Node, facts: &Facts<'_>) -> bool {
-        facts.has_credential("otp")
-    }
-
-    fn automatic(&self, _: &Facts<'_>) -> bool {
-        true
-    }
-
-    fn run<'a>(&'a self, _: &'a Node, login: &'a mut Login<'_>) -> Answer<'a> {
-        Box::pin(async move {
-            let outcome = ask_for(login, "CONFIGURE_TOTP");
-            if matches!(outcome, Outcome::Success) {
-                let user_id = login.progress.user.clone().unwrap_or_default();
-                login.push(Store::delete_credentials(&user_id, "otp"));
-                login
-                    .facts
-                    .credentials
-                    .retain(|c| c.r#type.as_deref() != Some("otp"));
-            }
-            Ok(outcome)
-        })
     }
 }
 
@@ -184,13 +156,42 @@ pub fn after_email(flow: &Flow, mut progress: Progress, token: &ActionToken) -> 
     sent.then_some(progress)
 }
 
-fn sends_email(node: &Node) -> bool {
-    let is_it = matches!(&node.kind, NodeKind::Step(id) if id == SEND_EMAIL);
+/// Whether the flow wants who has set new credentials to sign in with them.
+pub fn forces_login(flow: &Flow) -> bool {
+    let mut all = flow.all().into_iter();
+    all.any(|node| {
+        matches!(&node.kind, NodeKind::Step(id) if id == SEND_EMAIL)
+            && node.setting(FORCE_LOGIN) == Some("true")
+    })
+}
+
+/// The login for forgotten credentials goes on from a page of `before`: what was typed there is
+/// shown, and where the flow does not ask who it is about, it is about the user who was named there.
+pub fn asked_by(flow: &Flow, progress: &mut Progress, before: Progress) {
+    progress.attempted_username = before.attempted_username;
+    if !flow.all().into_iter().any(chooses_user) {
+        progress.user = before.user;
+        let notes = &mut progress.notes;
+        notes.insert(ASKED_BY.to_owned(), before.login);
+    }
+}
+
+fn chooses_user(node: &Node) -> bool {
+    let is_it = matches!(&node.kind, NodeKind::Step(id) if id == CHOOSE_USER);
     is_it && node.requirement != Requirement::Disabled
 }
 
-fn ask_for(login: &mut Login<'_>, action: &str) -> Outcome {
-    if !required_actions::is_enabled(login.facts.realm, action) {
+/// The step by which this counts once.
+fn once(login: &mut Login<'_>, key: &str) -> Result<(), LoginFailure> {
+    let lifespan = lifespan_by_user(login.facts.realm, Purpose::ResetCredentials);
+    let until = login.facts.now.saturating_add(lifespan);
+    let step = Store::put_single_use(Space::ActionToken, key, until, &())?;
+    login.push(step);
+    Ok(())
+}
+
+pub(super) fn ask_for(login: &mut Login<'_>, action: &str) -> Outcome {
+    if !required_actions::is_enabled(login.facts.services, login.facts.realm, action) {
         return Outcome::Denied {
             message: "resetCredentialNotAllowedMessage".to_owned(),
             event: "not_allowed",
@@ -215,7 +216,7 @@ fn send(login: &mut Login<'_>, user: &UserRepresentation) {
     let user_id = user.id.as_deref().unwrap_or_default();
     let mut token = ActionToken::new(services, Purpose::ResetCredentials, user_id, to, lifespan);
     token.request = Some(facts.request.clone());
-    let posted = token
+    let made = token
         .link(services, realm)
         .map_err(mail::MailError::from)
         .and_then(|url| {
@@ -223,13 +224,16 @@ fn send(login: &mut Login<'_>, user: &UserRepresentation) {
                 url: &url,
                 lifespan,
             };
-            mail::post(services, realm, user, to, &Mail::PasswordReset(link))
+            mail::prepare(services, realm, user, to, &Mail::PasswordReset(link))
         });
-    match posted {
-        Ok(()) => login.notice(
-            EventType::SendResetPassword,
-            vec![("email", to.to_owned()), ("user_id", user_id.to_owned())],
-        ),
+    match made {
+        Ok(made) => {
+            login.mail(made);
+            login.notice(
+                EventType::SendResetPassword,
+                vec![("email", to.to_owned()), ("user_id", user_id.to_owned())],
+            );
+        }
         Err(error) => {
             tracing::error!(realm = realm.name, %error, "a mail for a reset was not sent");
         }

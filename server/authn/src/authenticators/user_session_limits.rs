@@ -61,7 +61,7 @@ impl Authenticator for UserSessionLimits {
         true
     }
 
-    fn automatic(&self, _: &Facts<'_>) -> bool {
+    fn automatic(&self, _: &Node, _: &Facts<'_>) -> bool {
         true
     }
 

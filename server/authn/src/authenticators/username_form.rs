@@ -4,8 +4,8 @@ use crate::flow::{
     About, Answer, Authenticator, Facts, Login, Node, Outcome, Page, Progress, Refused, Shown,
     Submitted,
 };
-use crate::password;
 use crate::webauthn::passkeys;
+use crate::{LoginFailure, password};
 
 /// Asks who somebody is and proves nothing; other steps have to follow.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl Authenticator for UsernameForm {
     }
 
     /// Who proves again who they are need not say it again.
-    fn automatic(&self, facts: &Facts<'_>) -> bool {
+    fn automatic(&self, _: &Node, facts: &Facts<'_>) -> bool {
         facts.subject.is_some()
     }
 
@@ -30,8 +30,9 @@ impl Authenticator for UsernameForm {
         Box::pin(async { Ok(Outcome::Success) })
     }
 
-    fn prepare(&self, _: &Node, facts: &Facts<'_>, progress: &mut Progress) {
-        passkeys::prepare(facts, progress);
+    fn prepare(&self, _: &Node, login: &mut Login<'_>) -> Result<(), LoginFailure> {
+        passkeys::prepare(&login.facts, &mut login.progress);
+        Ok(())
     }
 
     fn page(&self, _: &Node, facts: &Facts<'_>, progress: &Progress, shown: &Shown) -> Page {

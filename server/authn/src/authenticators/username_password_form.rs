@@ -3,8 +3,8 @@ use crate::flow::{
     About, Answer, Authenticator, Facts, Login, Node, Outcome, Page, Progress, Shown, Submitted,
     UsernameField,
 };
-use crate::password;
 use crate::webauthn::passkeys;
+use crate::{LoginFailure, password};
 
 /// Username (or e-mail address) and password on one page.
 #[derive(Debug)]
@@ -28,8 +28,9 @@ impl Authenticator for UsernamePasswordForm {
         true
     }
 
-    fn prepare(&self, _: &Node, facts: &Facts<'_>, progress: &mut Progress) {
-        passkeys::prepare(facts, progress);
+    fn prepare(&self, _: &Node, login: &mut Login<'_>) -> Result<(), LoginFailure> {
+        passkeys::prepare(&login.facts, &mut login.progress);
+        Ok(())
     }
 
     fn page(&self, _: &Node, facts: &Facts<'_>, progress: &Progress, shown: &Shown) -> Page {

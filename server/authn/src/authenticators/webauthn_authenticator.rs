@@ -1,18 +1,23 @@
 use crate::flow::{
-    About, Answer, Authenticator, Facts, Login, Node, Outcome, Page, Progress, Shown, Submitted,
+    About, Answer, Authenticator, Facts, KeyRequest, Login, Node, Outcome, Page, Progress, Shown,
+    Submitted,
 };
 use crate::webauthn::{self, Kind, passkeys};
+use crate::{LoginFailure, Services};
 
 /// A security key or passkey of the user.
 #[derive(Debug)]
 pub struct WebauthnAuthenticator {
     kind: Kind,
     about: About,
+    /// The browser lists the keys that it has by itself.
+    listed: bool,
 }
 
 /// Beside a password.
 pub const TWO_FACTOR: WebauthnAuthenticator = WebauthnAuthenticator {
     kind: Kind::TwoFactor,
+    listed: false,
     about: About {
         id: "webauthn-authenticator",
         name: "WebAuthn Authenticator",
@@ -24,6 +29,7 @@ pub const TWO_FACTOR: WebauthnAuthenticator = WebauthnAuthenticator {
 /// Instead of a password; as the first step of a flow, instead of a username too.
 pub const PASSWORDLESS: WebauthnAuthenticator = WebauthnAuthenticator {
     kind: Kind::Passwordless,
+    listed: false,
     about: About {
         id: "webauthn-authenticator-passwordless",
         name: "WebAuthn Passwordless Authenticator",
@@ -32,9 +38,25 @@ pub const PASSWORDLESS: WebauthnAuthenticator = WebauthnAuthenticator {
     },
 };
 
+/// A page of passkeys alone.
+pub const PASSKEYS: WebauthnAuthenticator = WebauthnAuthenticator {
+    kind: Kind::Passwordless,
+    listed: true,
+    about: About {
+        id: "passkeys-authenticator",
+        name: "Passkeys Conditional UI Authenticator",
+        help: "Asks for a passkey, from those that the browser lists; it names its user",
+        properties: super::cookie::REFERENCE,
+    },
+};
+
 impl Authenticator for WebauthnAuthenticator {
     fn about(&self) -> About {
         self.about
+    }
+
+    fn is_available(&self, services: &Services) -> bool {
+        !self.listed || services.features.passkeys_authenticator
     }
 
     fn credential(&self) -> Option<&'static str> {
@@ -56,11 +78,12 @@ impl Authenticator for WebauthnAuthenticator {
     }
 
     fn is_skipped(&self, _: &Node, _: &Facts<'_>, progress: &Progress) -> bool {
-        self.kind == Kind::Passwordless && passkeys::was_used(progress)
+        self.kind == Kind::Passwordless && !self.listed && passkeys::was_used(progress)
     }
 
-    fn prepare(&self, _: &Node, _: &Facts<'_>, progress: &mut Progress) {
-        webauthn::prepare(progress);
+    fn prepare(&self, _: &Node, login: &mut Login<'_>) -> Result<(), LoginFailure> {
+        webauthn::prepare(&mut login.progress);
+        Ok(())
     }
 
     fn page(&self, _: &Node, facts: &Facts<'_>, progress: &Progress, shown: &Shown) -> Page {
@@ -73,7 +96,10 @@ impl Authenticator for WebauthnAuthenticator {
         }
         Page::Webauthn {
             username: facts.username(),
-            request: webauthn::request(facts, progress, self.kind),
+            request: KeyRequest {
+                mediation: if self.listed { "conditional" } else { "" },
+                ..webauthn::request(facts, progress, self.kind)
+            },
         }
     }
 

@@ -37,6 +37,14 @@ impl Condition for UserAttribute {
                     options: &[],
                 },
                 Property {
+                    name: "regex",
+                    label: "regex",
+                    help: "The expected value is a regular expression that the whole value has to match",
+                    kind: "boolean",
+                    default: None,
+                    options: &[],
+                },
+                Property {
                     name: "not",
                     label: "Negate output",
                     help: "True if the attribute does not have the value",
@@ -64,9 +72,12 @@ impl Condition for UserAttribute {
         let expected = condition
             .setting("attribute_expected_value")
             .unwrap_or_default();
-        let has = values(facts, name, is_on(condition, "include_group_attributes"))
-            .iter()
-            .any(|value| value == expected);
+        let values = values(facts, name, is_on(condition, "include_group_attributes"));
+        let has = if is_on(condition, "regex") {
+            super::matches_any(condition, expected, &values)
+        } else {
+            values.iter().any(|value| value == expected)
+        };
         has != is_on(condition, "not")
     }
 }

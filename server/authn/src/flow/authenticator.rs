@@ -39,6 +39,8 @@ pub enum Outcome {
     Again(Shown),
     /// A proof was wrong: the page is shown again, and an event says why.
     Refused(Refused),
+    /// The login goes on at the identity provider with this alias.
+    Elsewhere(String),
     /// The login ends here, with this message.
     Denied {
         message: String,
@@ -95,7 +97,7 @@ pub trait Authenticator: Sync {
     }
 
     /// Whether it asks nobody: [`Authenticator::run`] decides, and there is no page.
-    fn automatic(&self, _facts: &Facts<'_>) -> bool {
+    fn automatic(&self, _step: &Node, _facts: &Facts<'_>) -> bool {
         false
     }
 
@@ -104,8 +106,14 @@ pub trait Authenticator: Sync {
         Box::pin(async { Ok(Outcome::Attempted) })
     }
 
-    /// Notes what the answer has to fit, such as a fresh challenge, before the page is shown.
-    fn prepare(&self, _step: &Node, _facts: &Facts<'_>, _progress: &mut Progress) {}
+    /// What comes before the page is shown: it notes what the answer has to fit, such as a fresh
+    /// challenge.
+    ///
+    /// # Errors
+    /// When something cannot be decided now.
+    fn prepare(&self, _step: &Node, _login: &mut Login<'_>) -> Result<(), LoginFailure> {
+        Ok(())
+    }
 
     /// What is shown to ask.
     fn page(&self, _step: &Node, _facts: &Facts<'_>, _progress: &Progress, _shown: &Shown) -> Page {

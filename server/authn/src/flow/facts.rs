@@ -28,6 +28,8 @@ pub struct Browser {
     pub ip: String,
     /// The `Authorization` header.
     pub authorization: Option<String>,
+    /// All headers, as `name: value`.
+    pub headers: Vec<String>,
     /// The session of its cookie, if it is alive and its user may still log in.
     pub session: Option<KnownSession>,
 }
@@ -144,14 +146,15 @@ impl World for Facts<'_> {
     }
 
     fn automatic(&self, step: &Node, progress: &Progress) -> bool {
-        Self::step(step)
-            .is_some_and(|known| known.automatic(self) || known.is_skipped(step, self, progress))
+        Self::step(step).is_some_and(|known| {
+            known.automatic(step, self) || known.is_skipped(step, self, progress)
+        })
     }
 
     fn setup(&self, step: &Node) -> Option<&'static str> {
         let known = Self::step(step).filter(|known| known.is_available(self.services))?;
         let action = known.setup()?;
-        crate::required_actions::is_enabled(self.realm, action).then_some(action)
+        crate::required_actions::is_enabled(self.services, self.realm, action).then_some(action)
     }
 
     fn condition(

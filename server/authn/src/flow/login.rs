@@ -12,6 +12,7 @@ use super::{
     ActionOutcome, Authenticator, Choice, Facts, Flow, FlowError, Node, NodeKind, Outcome, Page,
     Progress, Refused, RequiredAction, Shown, Status, Submitted, level, registry, wanted_level,
 };
+use crate::mail::Prepared;
 use crate::{LoginFailure, action_token, brute_force, required_actions};
 
 /// Session note with the reference values of executions that succeeded, for the claim `amr`
@@ -42,6 +43,7 @@ pub struct Login<'a> {
     failures: Vec<Failure>,
     refused_about: Vec<(&'static str, String)>,
     proof_consumed: bool,
+    mails: Vec<Prepared>,
 }
 
 /// What a person tried and could not do, for an event.
@@ -67,6 +69,8 @@ pub enum Stage {
         /// It is a required action; true for one that may be cancelled.
         action: Option<bool>,
     },
+    /// The browser goes on to the identity provider with this alias.
+    Elsewhere(String),
     /// Everything asked for was proven and done.
     Done,
     /// The login ended without success.
@@ -121,6 +125,7 @@ impl<'a> Login<'a> {
             failures: Vec::new(),
             refused_about: Vec::new(),
             proof_consumed: false,
+            mails: Vec::new(),
         })
     }
 
@@ -277,6 +282,16 @@ impl<'a> Login<'a> {
         std::mem::take(&mut self.notices)
     }
 
+    /// A mail that is sent once the changes are committed.
+    pub fn mail(&mut self, mail: Prepared) {
+        self.mails.push(mail);
+    }
+
+    /// The mails to be sent.
+    pub fn take_mails(&mut self) -> Vec<Prepared> {
+        std::mem::take(&mut self.mails)
+    }
+
     /// The form must not be used again: a proof was consumed, or something is written.
     pub fn counts(&self) -> bool {
         self.proof_consumed || !self.steps.is_empty() || self.changed_user.is_some()
@@ -349,7 +364,7 @@ impl<'a> Login<'a> {
                 Next::Ask { step, choices } => {
                     let another_way = choices.len() > 1;
                     let node = step.clone();
-                    return Ok(Some(self.ask(&node, another_way, shown.clone())));
+                    return self.ask(&node, another_way, shown.clone()).map(Some);
                 }
                 Next::Run(node) => node.clone(),
             };
@@ -369,18 +384,21 @@ impl<'a> Login<'a> {
         Ok(Some(self.failure(FlowError::RequiredFailed)))
     }
 
-    fn ask(&mut self, node: &Node, another_way: bool, shown: Shown) -> Stage {
-        let page = step(node).map_or(Page::Nothing, |step| {
-            step.prepare(node, &self.facts, &mut self.progress);
-            step.page(node, &self.facts, &self.progress, &shown)
-        });
-        Stage::Ask {
+    fn ask(&mut self, node: &Node, another_way: bool, shown: Shown) -> Result<Stage, LoginFailure> {
+        let page = match step(node) {
+            Some(step) => {
+                step.prepare(node, self)?;
+                step.page(node, &self.facts, &self.progress, &shown)
+            }
+            None => Page::Nothing,
+        };
+        Ok(Stage::Ask {
             execution: node.id.clone(),
             page: Box::new(page),
             shown,
             another_way,
             action: None,
-        }
+        })
     }
 
     fn select_authenticator(&self, execution: &str, choices: &[Node]) -> Stage {
@@ -437,6 +455,7 @@ impl<'a> Login<'a> {
                 self.progress.set(node.index, Status::Attempted);
                 None
             }
+            Outcome::Elsewhere(alias) => Some(Stage::Elsewhere(alias)),
             Outcome::Denied { message, event } => Some(Stage::Denied {
                 message,
                 argument: None,

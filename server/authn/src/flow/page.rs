@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use realmkeep_model::user_profile::FormField;
 
+use super::Facts;
 use crate::authenticators::registration_form::RegisterPage;
+use crate::otp;
 
 /// One page of a login.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,6 +66,10 @@ pub enum Page {
         email: String,
     },
     Register(Box<RegisterPage>),
+    /// Which authenticator app is to go.
+    ResetOtp {
+        devices: Vec<Device>,
+    },
     /// Whose credentials are forgotten.
     ResetPassword {
         username: String,
@@ -120,6 +126,23 @@ pub struct OwnKey {
 pub struct Device {
     pub id: String,
     pub label: String,
+}
+
+/// Authenticator apps that one page lists, at most.
+const MAX_DEVICES: usize = 50;
+
+impl Device {
+    /// The user's authenticator apps.
+    pub fn all(facts: &Facts<'_>) -> Vec<Self> {
+        facts
+            .credentials_of(otp::TYPE)
+            .take(MAX_DEVICES)
+            .map(|credential| Self {
+                id: credential.id.clone().unwrap_or_default(),
+                label: credential.user_label.clone().unwrap_or_default(),
+            })
+            .collect()
+    }
 }
 
 /// One way to go on.

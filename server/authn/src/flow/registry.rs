@@ -18,7 +18,7 @@ pub fn authenticators() -> &'static [&'static dyn Authenticator] {
         &steps::recovery_code_form::RecoveryCodeForm,
         &steps::webauthn_authenticator::TWO_FACTOR,
         &steps::webauthn_authenticator::PASSWORDLESS,
-        &steps::passkeys_authenticator::PasskeysAuthenticator,
+        &steps::webauthn_authenticator::PASSKEYS,
         &steps::identity_provider_redirector::IdentityProviderRedirector,
         &steps::allow_access::AllowAccess,
         &steps::deny_access::DenyAccess,
@@ -32,7 +32,7 @@ pub fn authenticators() -> &'static [&'static dyn Authenticator] {
         &steps::reset_credentials::ChooseUser,
         &steps::reset_credentials::SendEmail,
         &steps::reset_credentials::ResetPassword,
-        &steps::reset_credentials::ResetOtp,
+        &steps::reset_otp::ResetOtp,
     ]
 }
 

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use super::{About, Facts, Login, Page, Progress, Shown, Submitted};
-use crate::LoginFailure;
+use crate::{LoginFailure, Services};
 
 /// What became of an action.
 #[derive(Debug)]
@@ -29,6 +29,11 @@ pub type ActionAnswer<'a> =
 /// A required action.
 pub trait RequiredAction: Sync {
     fn about(&self) -> About;
+
+    /// Whether this server has it: some actions are features that can be switched off.
+    fn is_available(&self, _services: &Services) -> bool {
+        true
+    }
 
     /// Whether it has to be done though nobody asked for it.
     fn triggered(&self, _facts: &Facts<'_>, _progress: &Progress) -> bool {

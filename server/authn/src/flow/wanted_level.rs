@@ -17,7 +17,7 @@ pub fn wanted(facts: &Facts<'_>, flow: &Flow) -> Option<i64> {
 pub fn of_action(facts: &Facts<'_>, flow: &Flow) -> Option<i64> {
     let (name, _) = required_actions::requested(facts)?;
     let action = registry::required_action(name)?;
-    if !action.on_request() || !required_actions::is_enabled(facts.realm, name) {
+    if !action.on_request() || !required_actions::is_enabled(facts.services, facts.realm, name) {
         return None;
     }
     let kind = action.credential(facts)?;

@@ -6,7 +6,7 @@ use crate::flow::{
     About, ActionAnswer, ActionOutcome, Facts, Login, Page, Progress, RequiredAction, Shown,
     Submitted,
 };
-use crate::{LoginFailure, recovery_codes};
+use crate::{LoginFailure, Services, recovery_codes};
 
 /// Shows new recovery codes, which replace the ones before.
 #[derive(Debug)]
@@ -25,6 +25,10 @@ impl RequiredAction for ConfigureRecoveryCodes {
             help: "The user gets recovery codes",
             properties: &[],
         }
+    }
+
+    fn is_available(&self, services: &Services) -> bool {
+        services.features.recovery_codes
     }
 
     fn credential<'b>(&self, _: &'b Facts<'_>) -> Option<&'b str> {

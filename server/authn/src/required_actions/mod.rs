@@ -16,7 +16,7 @@ use realmkeep_representations::{RequiredActionProviderRepresentation, UserRepres
 use realmkeep_store::{Realm, StoreError};
 
 use crate::flow::{Facts, Login, Progress, RequiredAction, Submitted, registry};
-use crate::session_end;
+use crate::{Services, session_end};
 
 /// The action that comes next.
 pub enum Next {
@@ -43,8 +43,12 @@ pub fn requested<'a>(facts: &Facts<'a>) -> Option<(&'a str, Option<&'a str>)> {
     })
 }
 
-/// Whether the realm has the action switched on. A realm that lists none has them all.
-pub fn is_enabled(realm: &Realm, alias: &str) -> bool {
+/// Whether the server has the action, and the realm has it switched on. A realm that lists none has
+/// them all.
+pub fn is_enabled(services: &Services, realm: &Realm, alias: &str) -> bool {
+    if registry::required_action(alias).is_some_and(|action| !action.is_available(services)) {
+        return false;
+    }
     match provider(realm, alias) {
         Some(provider) => provider.enabled != Some(false),
         None => realm.settings.required_actions.is_none(),
@@ -65,7 +69,7 @@ pub fn next(facts: &Facts<'_>, progress: &Progress) -> Next {
     let Some(user) = facts.subject.as_ref().map(|s| &s.user) else {
         return Next::None;
     };
-    let realm = facts.realm;
+    let (services, realm) = (facts.services, facts.realm);
     let wanted = requested(facts).map(|(name, _)| name);
     let mut aliases: Vec<String> = user.required_actions.iter().flatten().cloned().collect();
     aliases.extend(progress.actions.iter().cloned());
@@ -74,7 +78,9 @@ pub fn next(facts: &Facts<'_>, progress: &Progress) -> Next {
             aliases.push(action.about().id.to_owned());
         }
     }
-    aliases.retain(|alias| !progress.actions_done.contains(alias) && is_enabled(realm, alias));
+    aliases.retain(|alias| {
+        !progress.actions_done.contains(alias) && is_enabled(services, realm, alias)
+    });
     aliases.sort_by_key(|alias| {
         let priority = provider(realm, alias).and_then(|p| p.priority);
         (priority.unwrap_or(i32::MAX), alias.clone())
@@ -94,11 +100,13 @@ pub fn next(facts: &Facts<'_>, progress: &Progress) -> Next {
         return Next::None;
     };
     match registry::required_action(alias) {
-        Some(action) if action.on_request() && is_enabled(realm, alias) => Next::Do(Pending {
-            alias: alias.to_owned(),
-            action,
-            requested: true,
-        }),
+        Some(action) if action.on_request() && is_enabled(services, realm, alias) => {
+            Next::Do(Pending {
+                alias: alias.to_owned(),
+                action,
+                requested: true,
+            })
+        }
         // What the realm does not offer is passed over; the application is told so.
         _ => Next::None,
     }

@@ -7,7 +7,7 @@ use crate::flow::{
     About, ActionAnswer, ActionOutcome, Facts, Login, Page, Progress, RequiredAction, Shown,
     Submitted,
 };
-use crate::mail;
+use crate::{Services, mail};
 
 /// A new e-mail address; where the realm verifies addresses, it counts once it is confirmed.
 #[derive(Debug)]
@@ -24,6 +24,10 @@ impl RequiredAction for UpdateEmail {
             help: "The user changes the e-mail address",
             properties: &[],
         }
+    }
+
+    fn is_available(&self, services: &Services) -> bool {
+        services.features.update_email
     }
 
     fn page(&self, facts: &Facts<'_>, _: &Progress, shown: &Shown) -> Page {
@@ -102,7 +106,7 @@ impl RequiredAction for UpdateEmail {
 /// # Errors
 /// When the database fails.
 pub async fn is_taken(
-    services: &crate::Services,
+    services: &Services,
     realm: &realmkeep_store::Realm,
     email: &str,
     own_id: Option<&str>,

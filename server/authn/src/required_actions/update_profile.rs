@@ -195,7 +195,7 @@ fn context<'a>(facts: &Facts<'_>, scopes: &'a [String]) -> ProfileContext<'a> {
     ProfileContext {
         place: ProfilePlace::UpdateProfile,
         scopes,
-        login: LoginSettings::of(&facts.realm.settings),
+        login: LoginSettings::of(&facts.realm.settings).under(&facts.services.features),
         locale: "en",
     }
 }

@@ -61,7 +61,7 @@ impl HashAlgorithm {
         }
     }
 
-    fn most_iterations(self) -> u32 {
+    pub(super) fn most_iterations(self) -> u32 {
         match self {
             Self::Argon2 => ARGON2_ITERATIONS_LIMIT,
             _ => PBKDF2_ITERATIONS_LIMIT,
@@ -94,24 +94,14 @@ pub struct Hashing {
 }
 
 impl Hashing {
-    /// `iterations` is None for the algorithm's default.
-    ///
-    /// # Errors
-    /// When so many iterations would take the server down.
-    pub fn new(algorithm: HashAlgorithm, iterations: Option<u32>) -> Result<Self, PasswordError> {
+    /// `iterations` is None for the algorithm's default; so many that they would take the server down
+    /// are as many as may be.
+    pub fn new(algorithm: HashAlgorithm, iterations: Option<u32>) -> Self {
         let iterations = iterations.unwrap_or_else(|| algorithm.default_iterations());
-        let most = algorithm.most_iterations();
-        if !(1..=most).contains(&iterations) {
-            return Err(PasswordError::Setting {
-                algorithm: algorithm.name(),
-                iterations,
-                most,
-            });
-        }
-        Ok(Self {
+        Self {
             algorithm,
-            iterations,
-        })
+            iterations: iterations.clamp(1, algorithm.most_iterations()),
+        }
     }
 
     pub(super) fn argon2(self) -> Argon2Settings {

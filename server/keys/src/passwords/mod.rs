@@ -1,5 +1,6 @@
 //! Password hashes, in the form a realm export has them, computed by a bounded pool.
 
+mod foreign;
 mod hashing;
 
 use std::collections::BTreeMap;
@@ -38,14 +39,6 @@ pub enum PasswordError {
     TooLong,
     #[error("password hashing failed: {0}")]
     Failed(String),
-    #[error(
-        "hashIterations: {algorithm} takes 1 to {most} iterations, not {iterations}; set another number, or hashAlgorithm"
-    )]
-    Setting {
-        algorithm: &'static str,
-        iterations: u32,
-        most: u32,
-    },
 }
 
 /// The two JSON texts of a `password` credential.
@@ -125,22 +118,26 @@ impl PasswordHasher {
         self.0.default
     }
 
-    /// How passwords of a realm are hashed whose policy asks for these, if for any.
+    /// How passwords of a realm are hashed whose policy asks for these, if for any. Iterations that
+    /// would take the server down are not refused, since exports of Keycloak have them: where the
+    /// policy names no algorithm they are meant for another one, and its own default counts; else the
+    /// most that may be.
     ///
     /// # Errors
-    /// When there is no such algorithm, or not with so many iterations.
+    /// When there is no such algorithm.
     pub fn hashing(
         &self,
         algorithm: Option<&str>,
         iterations: Option<u32>,
     ) -> Result<Hashing, PasswordError> {
-        let algorithm = match algorithm {
-            None => self.0.default,
-            Some(name) => HashAlgorithm::named(name).ok_or_else(|| {
-                PasswordError::Failed(format!("there is no hashing algorithm {name:.40}"))
-            })?,
+        let Some(name) = algorithm else {
+            let meant = iterations.filter(|wanted| *wanted <= self.0.default.most_iterations());
+            return Ok(Hashing::new(self.0.default, meant));
         };
-        Hashing::new(algorithm, iterations)
+        let algorithm = HashAlgorithm::named(name).ok_or_else(|| {
+            PasswordError::Failed(format!("there is no hashing algorithm {name:.40}"))
+        })?;
+        Ok(Hashing::new(algorithm, iterations))
     }
 
     /// Hashes a new password.
@@ -188,6 +185,12 @@ impl PasswordHasher {
             .map_err(|_| unusable("its credentialData is not what a password has"))?;
         let secret: SecretData = serde_json::from_str(stored.secret_data.expose())
             .map_err(|_| unusable("its secretData is not what a password has"))?;
+        if data.algorithm == foreign::BCRYPT {
+            let verified = move |password: &[u8]| foreign::bcrypt(password, &secret.value);
+            let equal = self.run(password, verified).await?;
+            // Whatever its cost: new passwords are not hashed so.
+            return Ok(outcome(equal, false));
+        }
         let salt = STANDARD
             .decode(&secret.salt)
             .map_err(|_| unusable("its salt is not base64"))?;
@@ -519,12 +522,52 @@ mod tests {
                 assert_eq!(found, PasswordMatch::Wrong);
             }
         }
-        for (name, iterations) in [("argon2", 101), ("argon2", 0), ("pbkdf2", 10_000_001)] {
-            assert!(matches!(
-                hasher.hashing(Some(name), Some(iterations)),
-                Err(PasswordError::Setting { .. })
-            ));
+    }
+
+    /// From where an extension of Keycloak hashed with bcrypt.
+    #[tokio::test]
+    async fn bcrypt_is_right_and_outdated() {
+        let hasher = PasswordHasher::new();
+        let found = async |password: &str, value: &str| {
+            let stored = StoredPassword {
+                credential_data: r#"{"hashIterations":6,"algorithm":"bcrypt"}"#.to_owned(),
+                secret_data: SecretString::new(format!(r#"{{"value":"{value}","salt":""}}"#)),
+            };
+            hasher.verify(password, &stored, Hashing::default()).await
+        };
+        const ABC: &str = "If6bvum7DFjUnE9p2uDeDu0YHzrHM6tf.iqN8.yx.jNN1ILEf7h0i";
+        for kind in ["2a", "2b", "2y"] {
+            let value = format!("${kind}$06${ABC}");
+            let right = found("abc", &value).await.unwrap();
+            assert_eq!(right, PasswordMatch::Outdated);
+            for wrong in ["abd", "", "ABC"] {
+                let wrong = found(wrong, &value).await.unwrap();
+                assert_eq!(wrong, PasswordMatch::Wrong);
+            }
         }
+        // What cannot be read, or would take the server down.
+        for bad in [
+            String::new(),
+            "$2a$06$x".to_owned(),
+            format!("$2a$31${ABC}"),
+            format!("$1$06${ABC}"),
+        ] {
+            let unusable = found("abc", &bad).await;
+            assert!(matches!(unusable, Err(PasswordError::Unusable(_))), "{bad}");
+        }
+    }
+
+    /// Realms of Keycloak say `hashIterations(27500)` from a time when that was PBKDF2's.
+    #[test]
+    fn iterations_beyond_what_may_be_are_what_may_be() {
+        let hasher = PasswordHasher::new();
+        let of = |name, iterations| hasher.hashing(name, Some(iterations)).unwrap();
+        assert_eq!(of(None, 27_500), Hashing::default());
+        assert_eq!(of(None, 7).iterations, 7);
+        assert_eq!(of(Some("argon2"), 101).iterations, 100);
+        assert_eq!(of(Some("argon2"), 0).iterations, 1);
+        assert_eq!(of(Some("pbkdf2"), 10_000_001).iterations, 10_000_000);
+        assert!(hasher.hashing(Some("md5"), None).is_err());
     }
 
     #[tokio::test]

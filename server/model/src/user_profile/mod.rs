@@ -16,6 +16,8 @@ use realmkeep_representations::{
     RealmRepresentation, UPConfig, UPConfigUnmanagedAttributePolicy, UserRepresentation,
 };
 
+use crate::features::Features;
+
 pub use compile::{ProfileConfigError, VALIDATORS};
 pub use form::{FormField, FormGroup};
 pub use validators::{MAX_VALUE, is_email};
@@ -100,6 +102,14 @@ impl LoginSettings {
                 .iter()
                 .flatten()
                 .any(|a| a.alias.as_deref() == Some("UPDATE_EMAIL") && a.enabled == Some(true)),
+        }
+    }
+
+    /// On a server with these features.
+    pub fn under(self, features: &Features) -> Self {
+        Self {
+            update_email_action: self.update_email_action && features.update_email,
+            ..self
         }
     }
 }

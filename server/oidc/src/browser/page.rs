@@ -244,6 +244,10 @@ pub(crate) fn resources() -> Router<Arc<Services>> {
     Router::new()
         .route("/resources/{version}/{file}", get(own_resource))
         .route("/resources/{version}/login/{*path}", get(theme_resource))
+        .route(
+            "/resources/{version}/consoles/{*path}",
+            get(console_resource),
+        )
 }
 
 async fn own_resource(
@@ -258,6 +262,13 @@ async fn theme_resource(
     Path((version, path)): Path<(String, String)>,
 ) -> Response {
     resource(&services, &format!("{version}/login/{path}"))
+}
+
+async fn console_resource(
+    State(services): State<Arc<Services>>,
+    Path((version, path)): Path<(String, String)>,
+) -> Response {
+    resource(&services, &format!("{version}/consoles/{path}"))
 }
 
 /// The path changes with the content, so it may be kept for ever.

@@ -147,6 +147,10 @@ async fn reset_credentials(
         |flow, fresh| {
             let mut progress = reset_credentials::after_email(flow, fresh, token)?;
             progress.notes.insert(NOTE.to_owned(), token.note());
+            if reset_credentials::forces_login(flow) {
+                let only = "true".to_owned();
+                progress.notes.insert(ACTIONS_ONLY.to_owned(), only);
+            }
             Some(progress)
         },
     )

@@ -2,6 +2,7 @@
 
 mod action_token;
 mod address;
+mod broker;
 mod profile_form;
 mod qr_code;
 mod run;
@@ -30,8 +31,8 @@ use crate::form::Form;
 
 use self::address::Opened;
 
-/// `…/login-actions/authenticate`, `…/required-action`, `…/restart` and the flows that a login page
-/// links to.
+/// `…/login-actions/authenticate`, `…/required-action`, `…/restart`, the flows that a login page links
+/// to, and the way to other identity providers.
 pub(crate) fn routes() -> Router<Arc<Services>> {
     let path = |name: &str| format!("/realms/{{realm}}/login-actions/{name}");
     Router::new()
@@ -39,6 +40,10 @@ pub(crate) fn routes() -> Router<Arc<Services>> {
         .route(&path("required-action"), get(show).post(submit))
         .route(&path("restart"), get(restart))
         .route(&path("action-token"), get(action_token::open))
+        .route(
+            "/realms/{realm}/broker/{alias}/login",
+            get(broker::login).post(broker::login),
+        )
         .route(&path("registration"), get(register).post(submit))
         .route(&path("reset-credentials"), get(reset).post(submit))
 }
@@ -46,7 +51,10 @@ pub(crate) fn routes() -> Router<Arc<Services>> {
 /// Somebody reloads the page that a sent form led to, or opens its address anew.
 async fn show(context: Context, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let answer = async {
-        let opened = Opened::of(&context, query.as_deref(), &headers)?;
+        let opened = match Opened::of(&context, query.as_deref(), &headers) {
+            Ok(opened) => opened,
+            Err(lost) => return lost.answer(&context, &headers).await,
+        };
         let client = client_of(&context, &opened.state).await?;
         run::go_on(&context, &client, opened, &headers, None).await
     };
@@ -61,7 +69,10 @@ async fn submit(
     body: Bytes,
 ) -> Response {
     let answer = async {
-        let opened = Opened::of(&context, query.as_deref(), &headers)?;
+        let opened = match Opened::of(&context, query.as_deref(), &headers) {
+            Ok(opened) => opened,
+            Err(lost) => return lost.answer(&context, &headers).await,
+        };
         let client = client_of(&context, &opened.state).await?;
         let form = Submitted::parse(&body).ok_or_else(|| {
             PageError::bad_request("page-parameter-invalid", "invalid_request").about("the form")
@@ -121,8 +132,13 @@ async fn begin(
     binding: Binding,
 ) -> Response {
     let answer = async {
-        let opened = Opened::of(context, query, headers)?;
-        let request = opened.state.request;
+        let opened = match Opened::of(context, query, headers) {
+            Ok(opened) => opened,
+            Err(lost) => return lost.answer(context, headers).await,
+        };
+        let LoginState {
+            request, progress, ..
+        } = opened.state;
         let client = still_allowed(context, &request).await?;
         if binding == Binding::Browser {
             let event = context.event(EventType::RestartAuthentication);
@@ -130,8 +146,10 @@ async fn begin(
         }
         let how = Start {
             binding,
-            tab_id: Some(opened.keys.tab_id),
+            tab_id: Some(opened.form.keys.tab_id),
             status: StatusCode::FOUND,
+            // Whose credentials are forgotten may have been said already.
+            asked_by: (binding == Binding::ResetCredentials).then_some(progress),
             ..Start::default()
         };
         start(context, &client, request, headers, how).await

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use realmkeep_authn::authenticators::reset_credentials;
 use realmkeep_authn::authorization_request::AuthorizationRequest;
 use realmkeep_authn::flow::{
     Answered, Binding, Browser, Facts, Flow, KnownSession, Login, Progress, Shown, Stage,
     Submitted, level, registry,
 };
-use realmkeep_authn::login_state::{FormKeys, IDENTITY_COOKIE, LoginState, use_form, use_login};
+use realmkeep_authn::login_state::{
+    IDENTITY_COOKIE, LoginState, NextPage, page_after, seal_next, use_form, use_login,
+};
 use realmkeep_authn::required_actions::update_user_locale;
 use realmkeep_authn::{LoginFailure, brute_force, random, required_actions};
 use realmkeep_events::{Event, EventType};
@@ -22,8 +25,9 @@ use crate::browser::{PageError, clear_cookie};
 use crate::context::Context;
 use crate::error::chain;
 
-use super::address::Opened;
-use super::show::{self, Asked};
+use super::address::{Form, Opened};
+use super::broker;
+use super::show::{self, Asked, Place};
 
 /// How a login begins.
 #[derive(Debug, Default)]
@@ -35,6 +39,8 @@ pub(crate) struct Start {
     pub(crate) status: StatusCode,
     /// What the first page says.
     pub(crate) shown: Shown,
+    /// The login that a page's link to forgotten credentials belongs to.
+    pub(crate) asked_by: Option<Progress>,
 }
 
 /// Begins a login for the request, and runs it to its first page, or to its end where the session
@@ -60,12 +66,16 @@ pub(crate) async fn start(
     let flow = flow_of(context, client, how.binding)?;
     let mut progress = Progress::new(random::token(16), &flow.version);
     progress.started = context.now;
-    let facts = facts(context, client, &request, headers, session);
-    if let Some(id) = proof_before_action(&facts) {
-        request.reauthenticate = Some(id);
+    if let Some(before) = how.asked_by {
+        reset_credentials::asked_by(&flow, &mut progress, before);
     }
-    let session = alive_session(context, headers).await?;
-    let facts = self::facts(context, client, &request, headers, session);
+    let known = facts(context, client, &request, headers, session);
+    let again = proof_before_action(&known);
+    let session = known.browser.session.map(found);
+    if again.is_some() {
+        request.reauthenticate = again;
+    }
+    let facts = facts(context, client, &request, headers, session);
     let mut login = Login::resume(facts, flow, progress).await?;
     note_locale(context, &mut login);
     let stage = login.proceed(how.shown).await;
@@ -128,10 +138,12 @@ pub(super) async fn go_on(
 ) -> Result<Response, PageError> {
     let Opened {
         state,
-        keys,
+        form: sent,
         expired,
     } = opened;
-    let again = |notice, request, tab_id| {
+    let tab_id = sent.keys.tab_id.clone();
+    let again = |notice, request: AuthorizationRequest, tab_id| {
+        emit_expired(context, &request);
         let how = Start {
             tab_id: Some(tab_id),
             status: StatusCode::SEE_OTHER,
@@ -141,7 +153,7 @@ pub(super) async fn go_on(
         start(context, client, request, headers, how)
     };
     if expired {
-        return again("expired-again", state.request, keys.tab_id).await;
+        return again("expired-again", state.request, tab_id).await;
     }
     let flow = flow_of(context, client, state.binding)?;
     let session = alive_session(context, headers).await?;
@@ -152,14 +164,14 @@ pub(super) async fn go_on(
         .flatten()
         .any(|id| !own(id));
     if flow.version != state.progress.version || lost {
-        return again("expired-again", state.request, keys.tab_id).await;
+        return again("expired-again", state.request, tab_id).await;
     }
     let request = state.request;
     let facts = facts(context, client, &request, headers, session);
     let mut login = Login::resume(facts, flow, state.progress).await?;
     note_locale(context, &mut login);
     let answered = match form {
-        Some(form) => login.answer(&keys.execution, form).await,
+        Some(form) => login.answer(&sent.keys.execution, form).await,
         None => login.proceed(Shown::default()).await.map(Answered::from),
     };
     let part = Part {
@@ -168,8 +180,8 @@ pub(super) async fn go_on(
         headers,
         status: StatusCode::SEE_OTHER,
         binding: state.binding,
-        tab_id: Some(keys.tab_id.clone()),
-        form: Some(keys),
+        tab_id: Some(tab_id),
+        form: Some(sent),
     };
     for event in part.failures(&mut login) {
         context.emit(&event);
@@ -208,7 +220,7 @@ struct Part<'a> {
     binding: Binding,
     tab_id: Option<String>,
     /// The form that was answered.
-    form: Option<FormKeys>,
+    form: Option<Form>,
 }
 
 /// Where a login stands, and whether the server had no time for it.
@@ -260,6 +272,7 @@ impl Part<'_> {
         match decided.stage {
             Stage::Done => self.done(login).await,
             Stage::AccountDeleted => self.account_deleted(login).await,
+            Stage::Elsewhere(alias) => self.elsewhere(login, &alias).await,
             Stage::Denied {
                 message,
                 argument,
@@ -301,15 +314,14 @@ impl Part<'_> {
             return self.refuse(request, Refused::new(error, None)).await;
         }
         if login.counts()
-            && let Some(again) = self.commit(&mut login).await?
+            && let Some(again) = self.commit(&mut login, Some(&asked)).await?
         {
             return again;
         }
-        let state = LoginState {
-            request: request.clone(),
-            binding: self.binding,
-            progress: login.progress.clone(),
-            issued: self.context.now,
+        let state = self.state(&login);
+        let place = Place {
+            tab_id: self.tab_id.clone(),
+            after_form: self.form.is_some(),
         };
         show::page(
             self.context,
@@ -317,21 +329,42 @@ impl Part<'_> {
             self.headers,
             &login,
             &state,
-            self.tab_id.clone(),
+            place,
             asked,
         )
     }
 
-    /// Commits what this request has changed so far. When the form was sent before, the answer
-    /// begins the login anew.
+    /// As it travels with the next page.
+    fn state(&self, login: &Login<'_>) -> LoginState {
+        LoginState {
+            request: login.facts.request.clone(),
+            binding: self.binding,
+            progress: login.progress.clone(),
+            issued: self.context.now,
+        }
+    }
+
+    /// Commits what this request has changed so far; `asked` is the page that comes next, if one
+    /// does. When the form was sent before, the answer leads on from there, or begins the login anew.
     async fn commit(
         &self,
         login: &mut Login<'_>,
+        asked: Option<&Asked>,
     ) -> Result<Option<Result<Response, PageError>>, PageError> {
         let (services, realm) = (&self.context.services, &self.context.realm);
         let mut batch = login.take_batch()?;
-        if let Some(form) = &self.form {
-            batch.push(use_form(services, realm, form)?);
+        let mails = login.take_mails();
+        if let Some(Form { keys, browser }) = &self.form {
+            let next = asked.map(|asked| NextPage {
+                state: self.state(login),
+                address: asked.address().to_owned(),
+                execution: asked.execution.clone(),
+            });
+            let next = match &next {
+                Some(next) => Some(seal_next(services, realm, browser, keys, next)?),
+                None => None,
+            };
+            batch.push(use_form(services, realm, keys, next)?);
         }
         let mut events = self.events(login);
         for event in &mut events {
@@ -342,9 +375,23 @@ impl Part<'_> {
                 for event in &events {
                     self.context.emit(event);
                 }
+                for mail in mails {
+                    if let Err(error) = mail.post(services) {
+                        tracing::error!(realm = realm.name, %error, "a mail was not sent");
+                    }
+                }
                 Ok(None)
             }
             Err(StoreError::Guard(_)) => {
+                emit_expired(self.context, login.facts.request);
+                if let Some(Form { keys, browser }) = &self.form
+                    && let Some(next) = page_after(services, realm, browser, keys).await?
+                {
+                    let tab_id = self.tab_id.clone();
+                    let page =
+                        show::page_expired(self.context, self.client, browser, &next, tab_id);
+                    return Ok(Some(page));
+                }
                 let request = login.facts.request.clone();
                 Ok(Some(self.start_anew(request).await))
             }
@@ -368,7 +415,7 @@ impl Part<'_> {
             .notes
             .contains_key(super::action_token::ACTIONS_ONLY)
         {
-            if let Some(again) = self.commit(&mut login).await? {
+            if let Some(again) = self.commit(&mut login, None).await? {
                 return again;
             }
             return show::info(self.context, self.client, "accountUpdatedMessage");
@@ -389,8 +436,8 @@ impl Part<'_> {
         let details = login.proof_details();
         let notes = login.session_notes();
         let mut batch = login.take_batch()?;
-        if let Some(form) = &self.form {
-            batch.push(use_form(services, realm, form)?);
+        if let Some(Form { keys, .. }) = &self.form {
+            batch.push(use_form(services, realm, keys, None)?);
             batch.push(use_login(services, realm, &login.progress)?);
         }
         if proven {
@@ -432,7 +479,7 @@ impl Part<'_> {
     ) -> Result<Response, PageError> {
         let request = login.facts.request;
         if login.counts()
-            && let Some(again) = self.commit(&mut login).await?
+            && let Some(again) = self.commit(&mut login, None).await?
         {
             return again;
         }
@@ -451,8 +498,25 @@ impl Part<'_> {
         show::denied(self.context, self.client, message, argument)
     }
 
+    /// The login goes on at another identity provider.
+    async fn elsewhere(&self, mut login: Login<'_>, alias: &str) -> Result<Response, PageError> {
+        let request = login.facts.request;
+        if request.prompt.none {
+            let refused = Refused::new("login_required", None);
+            return self.refuse(request, refused).await;
+        }
+        if login.counts()
+            && let Some(again) = self.commit(&mut login, None).await?
+        {
+            return again;
+        }
+        let state = self.state(&login);
+        let tab_id = self.tab_id.clone();
+        broker::go(self.context, self.headers, &state, tab_id, alias)
+    }
+
     async fn account_deleted(&self, mut login: Login<'_>) -> Result<Response, PageError> {
-        if let Some(again) = self.commit(&mut login).await? {
+        if let Some(again) = self.commit(&mut login, None).await? {
             return again;
         }
         let mut response = show::info(self.context, self.client, "userDeletedSuccessfully")?;
@@ -553,6 +617,12 @@ impl Part<'_> {
     }
 }
 
+/// A form counted no more, and its login goes on elsewhere or begins anew.
+fn emit_expired(context: &Context, request: &AuthorizationRequest) {
+    let event = context.event(EventType::Login).client(&request.client_id);
+    context.emit(&event.failed("expired_code"));
+}
+
 /// Whether one of these context classes is needed, and the realm knows none of them.
 fn wants_the_unknown(context: &Context, client: &Client, request: &AuthorizationRequest) -> bool {
     let names = level::names(&context.realm, &client.representation);
@@ -608,7 +678,7 @@ fn proof_before_action(facts: &Facts<'_>) -> Option<String> {
     let known = facts.browser.session.as_ref()?;
     let (name, _) = required_actions::requested(facts)?;
     let action = registry::required_action(name)?;
-    if !action.on_request() || !required_actions::is_enabled(facts.realm, name) {
+    if !action.on_request() || !required_actions::is_enabled(facts.services, facts.realm, name) {
         return None;
     }
     let age = facts.now.saturating_sub(known.session.detail.auth_time);
@@ -640,6 +710,10 @@ fn facts<'a>(
             authorization: authorization
                 .and_then(|v| v.to_str().ok())
                 .map(str::to_owned),
+            headers: headers
+                .iter()
+                .filter_map(|(name, value)| Some(format!("{name}: {}", value.to_str().ok()?)))
+                .collect(),
             session: session.map(|found| KnownSession {
                 session: found.session,
                 subject: found.subject,

@@ -3,8 +3,10 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use realmkeep_authn::authenticators::registration_form::CaptchaPart;
-use realmkeep_authn::flow::{Binding, Choice, ConfigTotp, KeyRequest, Login, OwnKey, Page, Shown};
-use realmkeep_authn::login_state::{BROWSER_COOKIE, LoginState, new_form};
+use realmkeep_authn::flow::{
+    Binding, Choice, ConfigTotp, Device, KeyRequest, Login, OwnKey, Page, Shown,
+};
+use realmkeep_authn::login_state::{BROWSER_COOKIE, BrowserId, LoginState, NextPage, new_form};
 use realmkeep_pages::page::{self as pages, AnyPage, FieldErrors};
 use realmkeep_pages::{Message, Notice, UsernameLabel};
 use realmkeep_store::Client;
@@ -25,6 +27,23 @@ pub(super) struct Asked {
     pub(super) action: Option<bool>,
 }
 
+impl Asked {
+    /// What its form is sent to, below `login-actions/`.
+    pub(super) fn address(&self) -> &'static str {
+        match self.action {
+            Some(_) => "required-action",
+            None => "authenticate",
+        }
+    }
+}
+
+/// Where a page comes in a browser.
+pub(super) struct Place {
+    pub(super) tab_id: Option<String>,
+    /// It answers a form: to reload it would send the form again.
+    pub(super) after_form: bool,
+}
+
 /// Shows the page, with the state sealed in the address of its form; sets the browser's cookie if it
 /// has none.
 pub(super) fn page(
@@ -33,7 +52,7 @@ pub(super) fn page(
     headers: &HeaderMap,
     login: &Login<'_>,
     state: &LoginState,
-    tab_id: Option<String>,
+    place: Place,
     asked: Asked,
 ) -> Result<Response, PageError> {
     if asked.page == Page::HttpBasic {
@@ -44,12 +63,15 @@ pub(super) fn page(
     let known = browsers(context, headers).into_iter().next();
     let is_known = known.is_some();
     let browser = known.unwrap_or_default();
-    let keys = new_form(services, realm, &browser, state, &asked.execution, tab_id)?;
-    let name = match asked.action {
-        Some(_) => "required-action",
-        None => "authenticate",
-    };
-    let action = url(context, name, &keys);
+    let keys = new_form(
+        services,
+        realm,
+        &browser,
+        state,
+        &asked.execution,
+        place.tab_id,
+    )?;
+    let action = url(context, asked.address(), &keys);
     let restart = url(context, "restart", &keys);
     let user = login.facts.subject.as_ref().map(|subject| &subject.user);
     let proven = !login.progress.proven.is_empty() || login.progress.session.is_some();
@@ -60,6 +82,7 @@ pub(super) fn page(
     frame.attempted_username = attempted.as_deref();
     frame.try_another_way = asked.another_way;
     frame.app_initiated = asked.action == Some(true);
+    frame.reload = place.after_form.then_some(&*action);
     frame.signed_in_elsewhere = goes_on_elsewhere(login, state, &asked).then_some(&*restart);
     frame.links.restart = Some(restart.clone());
     frame.links.login = Some(restart.clone());
@@ -85,16 +108,47 @@ pub(super) fn page(
     )?;
     let mut response = respond(context, StatusCode::OK, made);
     if !is_known {
-        let value = browser.seal(services, realm)?;
-        set_cookie(
-            response.headers_mut(),
-            context,
-            BROWSER_COOKIE,
-            &value,
-            None,
-        );
+        remember_browser(context, &mut response, &browser)?;
     }
     Ok(response)
+}
+
+/// Gives the browser its name.
+pub(super) fn remember_browser(
+    context: &Context,
+    response: &mut Response,
+    browser: &BrowserId,
+) -> Result<(), PageError> {
+    let value = browser.seal(&context.services, &context.realm)?;
+    let headers = response.headers_mut();
+    set_cookie(headers, context, BROWSER_COOKIE, &value, None);
+    Ok(())
+}
+
+/// A form was sent that had led further already: on from there, or from the beginning.
+pub(super) fn page_expired(
+    context: &Context,
+    client: &Client,
+    browser: &BrowserId,
+    next: &NextPage,
+    tab_id: Option<String>,
+) -> Result<Response, PageError> {
+    let (services, realm) = (&context.services, &context.realm);
+    let keys = new_form(
+        services,
+        realm,
+        browser,
+        &next.state,
+        &next.execution,
+        tab_id,
+    )?;
+    let look = context.look(Some(&client.representation), None);
+    let mut frame = context.frame(look, "");
+    frame.links.login = Some(url(context, &next.address, &keys));
+    frame.links.restart = Some(url(context, "restart", &keys));
+    let page = pages::LoginPageExpired {};
+    let made = services.pages.render(&frame, page)?;
+    Ok(respond(context, StatusCode::OK, made))
 }
 
 /// Whether a session that another tab has begun would do for this login: nothing was proven yet, and
@@ -279,13 +333,7 @@ fn drawn(context: &Context, page: Page, shown: &Shown, execution: &str) -> AnyPa
         Page::Otp {
             devices, selected, ..
         } => pages::LoginOtp {
-            credentials: devices
-                .into_iter()
-                .map(|device| pages::CredentialChoice {
-                    id: device.id,
-                    label: device.label,
-                })
-                .collect(),
+            credentials: devices.into_iter().map(credential).collect(),
             selected,
             errors: errors(shown, "totp"),
         }
@@ -344,6 +392,11 @@ fn drawn(context: &Context, page: Page, shown: &Shown, execution: &str) -> AnyPa
             errors: errors(shown, ""),
         }
         .into(),
+        Page::ResetOtp { devices } => pages::LoginResetOtp {
+            credentials: devices.into_iter().map(credential).collect(),
+            selected: None,
+        }
+        .into(),
         Page::ResetPassword { username } => pages::LoginResetPassword {
             username,
             label,
@@ -378,6 +431,13 @@ fn own_key(key: &OwnKey) -> pages::AllowedKey {
     pages::AllowedKey {
         label: key.label.clone(),
         created: day.filter(|_| key.created > 0).unwrap_or_default(),
+    }
+}
+
+fn credential(device: Device) -> pages::CredentialChoice {
+    pages::CredentialChoice {
+        id: device.id,
+        label: device.label,
     }
 }
 

@@ -1,9 +1,10 @@
 //! Addresses: confirmed, changed; and what administrators ask for by mail.
 
 use realmkeep_authn::mail;
+use realmkeep_model::features::Features;
 use reqwest::StatusCode;
 
-use crate::browser::{Browser, server};
+use crate::browser::{Browser, fill, server};
 use crate::support::{Server, SetUp};
 use crate::tools::{PASSWORD, asks, done, open, send, sessions, user_id};
 use crate::{follow, mail_server};
@@ -96,7 +97,7 @@ async fn email(server: &Server) -> String {
 
 /// Nobody is asked for it before the realm switches it on.
 ///
-/// spec: RA-12, UPEM-01, UPEM-02, UPEM-04, UPEM-05, ENDUI-12
+/// spec: RA-12, UPEM-01, UPEM-02, UPEM-04, ENDUI-12
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_changes_at_once_where_addresses_are_not_verified() {
     let server = server().await;
@@ -287,11 +288,42 @@ async fn mails_are_of_the_realms_theme() {
         realm.email_theme = Some("ours".to_owned());
     })
     .await;
-    crate::browser::fill(&server).await;
+    fill(&server).await;
     let smtp = mail_server(&server).await;
     let browser = Browser::default();
     let page = open(&server, &browser, &[]).await;
     send(&server, &browser, &page, &PASSWORD).await;
     let mail = smtp.next().await.unwrap();
     assert!(mail.data.contains("from-the-theme"), "{}", mail.data);
+}
+
+/// Where the server has switched the feature off there is no such action: the address is a field of
+/// the profile, whatever the realm says.
+///
+/// spec: UPEM-05
+#[tokio::test(flavor = "multi_thread")]
+async fn the_action_can_be_switched_off() {
+    for (on, off) in [("update-email", ""), ("preview", "update-email")] {
+        let features: Features = on.parse().unwrap();
+        let set_up = SetUp {
+            features: features.without(&off.parse().unwrap()),
+            ..SetUp::default()
+        };
+        let server = Server::start_set_up(set_up, |_| {}).await;
+        fill(&server).await;
+        enable_update_email(&server).await;
+        let browser = Browser::default();
+        let asked = browser
+            .login(&server, &[("kc_action", "UPDATE_EMAIL")])
+            .await;
+        if off.is_empty() {
+            asks(&asked, "email");
+            continue;
+        }
+        assert_eq!(asked.answer()["kc_action_status"], "error");
+        let profile = open(&server, &browser, &[("kc_action", "UPDATE_PROFILE")]).await;
+        let field = profile.text.split("name=\"email\"").nth(1).unwrap();
+        let field = field.split('>').next().unwrap();
+        assert!(!field.contains("readonly"), "{field}");
+    }
 }

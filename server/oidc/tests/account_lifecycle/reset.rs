@@ -1,11 +1,14 @@
 //! Forgotten credentials.
 
+use realmkeep_email::testing::SmtpServer;
 use reqwest::StatusCode;
+use serde_json::json;
 
 use crate::browser::{Browser, Seen, authorize, server};
 use crate::support::Server;
 use crate::tools::{
-    OTP_SECRET, add_otp, asks, code_of, credentials, done, open, send, sessions, shown_secret,
+    OTP_SECRET, add, add_otp, asks, bind, code_of, configured, credentials, done, execution, flow,
+    open, send, sessions, shown_secret, user_id,
 };
 use crate::{follow, link, mail_server};
 
@@ -126,6 +129,32 @@ async fn links_are_good_in_their_realm_for_their_time_and_unchanged() {
     assert!(late.text.contains("expired"), "{}", late.text);
 }
 
+/// Sets the configuration of the reset's step.
+async fn configure(server: &Server, step: &str, settings: &[(&str, &str)]) {
+    let alias = format!("{step} {settings:?}");
+    add(server, Vec::new(), &[(&alias, settings)]).await;
+    server
+        .change_realm(|realm| {
+            for flow in realm.authentication_flows.iter_mut().flatten() {
+                for part in flow.authentication_executions.iter_mut().flatten() {
+                    if part.authenticator.as_deref() == Some(step) {
+                        part.authenticator_config = Some(alias.clone());
+                    }
+                }
+            }
+        })
+        .await;
+}
+
+async fn apps(server: &Server) -> Vec<String> {
+    let all = credentials(server, "alice").await.into_iter();
+    let apps = all.filter(|c| c.r#type.as_deref() == Some("otp"));
+    apps.filter_map(|c| c.user_label).collect()
+}
+
+/// Who has lost the authenticator app sets up a new one: beside the others, in the place of one that is
+/// chosen, or in the place of all, as the flow says; or none, where the flow leaves it.
+///
 /// spec: LOGIN-03, LOGIN-05
 #[tokio::test(flavor = "multi_thread")]
 async fn an_authenticator_app_is_set_up_anew_unless_the_flow_leaves_it() {
@@ -133,22 +162,42 @@ async fn an_authenticator_app_is_set_up_anew_unless_the_flow_leaves_it() {
     allow(&server).await;
     let smtp = mail_server(&server).await;
     add_otp(&server, "alice", "old phone").await;
-    ask(&server, &Browser::default(), "alice").await;
-    let browser = Browser::default();
-    let page = follow(&server, &browser, &smtp.next().await.unwrap()).await;
-    asks(&page, "totp");
-    let secret = shown_secret(&page);
-    assert_ne!(secret, OTP_SECRET);
-    let code = code_of(&server, &secret, 0).await;
-    let page = send(&server, &browser, &page, &[("totp", &code)]).await;
-    asks(&page, "password-new");
-    done(&send(&server, &browser, &page, &NEW).await);
-    let kinds: Vec<_> = credentials(&server, "alice")
-        .await
-        .into_iter()
-        .filter_map(|c| c.r#type)
-        .collect();
-    assert_eq!(kinds.iter().filter(|k| *k == "otp").count(), 1);
+    let reset = async || {
+        ask(&server, &Browser::default(), "alice").await;
+        let browser = Browser::default();
+        let page = follow(&server, &browser, &smtp.next().await.unwrap()).await;
+        (browser, page)
+    };
+    let set_up = async |(browser, page): (Browser, Seen), label: &str| {
+        asks(&page, "totp");
+        let secret = shown_secret(&page);
+        assert_ne!(secret, OTP_SECRET);
+        let code = code_of(&server, &secret, 0).await;
+        let form = [("totp", code.as_str()), ("userLabel", label)];
+        let page = send(&server, &browser, &page, &form).await;
+        asks(&page, "password-new");
+        done(&send(&server, &browser, &page, &NEW).await);
+    };
+    set_up(reset().await, "new phone").await;
+    assert_eq!(apps(&server).await, ["old phone", "new phone"]);
+
+    let action = "action_on_otp_reset_flag";
+    configure(&server, "reset-otp", &[(action, "Remove one")]).await;
+    let (browser, page) = reset().await;
+    asks(&page, "selectedCredentialId");
+    let again = send(&server, &browser, &page, &[("selectedCredentialId", "x")]).await;
+    asks(&again, "selectedCredentialId");
+    let after = again.text.split("new phone").next().unwrap();
+    let id = after.rsplit("value=\"").next().unwrap();
+    let id = id.split('"').next().unwrap().to_owned();
+    let form = [("selectedCredentialId", id.as_str())];
+    let page = send(&server, &browser, &again, &form).await;
+    set_up((browser, page), "newer phone").await;
+    assert_eq!(apps(&server).await, ["old phone", "newer phone"]);
+
+    configure(&server, "reset-otp", &[(action, "Remove all")]).await;
+    set_up(reset().await, "only phone").await;
+    assert_eq!(apps(&server).await, ["only phone"]);
 
     server
         .change_realm(|realm| {
@@ -161,11 +210,38 @@ async fn an_authenticator_app_is_set_up_anew_unless_the_flow_leaves_it() {
             }
         })
         .await;
-    ask(&server, &Browser::default(), "alice").await;
-    let browser = Browser::default();
-    let page = follow(&server, &browser, &smtp.next().await.unwrap()).await;
+    let (browser, page) = reset().await;
     asks(&page, "password-new");
     done(&send(&server, &browser, &page, &NEW).await);
+    assert_eq!(apps(&server).await, ["only phone"]);
+}
+
+/// Where the flow wants it, who has chosen a new password signs in with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_password_may_have_to_be_used() {
+    let server = server().await;
+    allow(&server).await;
+    let smtp = mail_server(&server).await;
+    for (forced, signed_in) in [("false", true), ("only-federated", true), ("true", false)] {
+        configure(
+            &server,
+            "reset-credential-email",
+            &[("force-login", forced)],
+        )
+        .await;
+        ask(&server, &Browser::default(), "alice").await;
+        let browser = Browser::default();
+        let page = follow(&server, &browser, &smtp.next().await.unwrap()).await;
+        let before = sessions(&server, "alice").await;
+        let seen = send(&server, &browser, &page, &NEW).await;
+        assert_eq!(seen.location.is_some(), signed_in, "{forced}: {seen:?}");
+        let after = sessions(&server, "alice").await;
+        assert_eq!(after > before, signed_in, "{forced}");
+    }
+    let browser = Browser::default();
+    let page = open(&server, &browser, &[]).await;
+    let form = [("username", "alice"), ("password", "new one")];
+    done(&send(&server, &browser, &page, &form).await);
 }
 
 /// spec: LOGIN-06, REGH-04
@@ -230,4 +306,155 @@ async fn a_link_does_not_pass_a_lockout() {
     let page = follow(&server, &browser, &mail).await;
     asks(&page, "password-new");
     done(&send(&server, &browser, &page, &NEW).await);
+}
+
+/// Who has said who they are is not asked again where the flow leaves that out: the mail goes out at
+/// once, one for each login, however often the link is followed.
+///
+/// spec: PWL-07
+#[tokio::test(flavor = "multi_thread")]
+async fn the_user_who_was_named_is_not_asked_for_again() {
+    let server = server().await;
+    allow(&server).await;
+    let smtp = mail_server(&server).await;
+    let own = flow(
+        "own",
+        vec![
+            execution("auth-username-form", "REQUIRED"),
+            execution("auth-password-form", "REQUIRED"),
+        ],
+    );
+    let reset = flow(
+        "reset for known users",
+        vec![
+            execution("reset-credential-email", "REQUIRED"),
+            execution("reset-password", "REQUIRED"),
+        ],
+    );
+    bind(&server, vec![own, reset], &[]).await;
+    let browser = Browser::default();
+    let page = open(&server, &browser, &[]).await;
+    let page = send(&server, &browser, &page, &[("username", "alice")]).await;
+    asks(&page, "password");
+    let forgotten = link(&server, &page, "login-actions/reset-credentials");
+    // The flow of a new realm asks, and shows what was typed.
+    let form = browser.get(&server, &forgotten).await;
+    asks(&form, "username");
+    assert!(form.text.contains("value=\"alice\""), "{}", form.text);
+    server
+        .change_realm(|realm| {
+            realm.reset_credentials_flow = Some("reset for known users".to_owned());
+        })
+        .await;
+    let sent = browser.get(&server, &forgotten).await;
+    assert_eq!(sent.status, StatusCode::OK);
+    assert!(sent.text.contains("If the account exists"), "{}", sent.text);
+    let mail = smtp.next().await.unwrap();
+    assert_eq!(mail.to, ["alice@example.test"]);
+    browser.get(&server, &forgotten).await;
+    let other = Browser::default();
+    let page = follow(&server, &other, &mail).await;
+    asks(&page, "password-new");
+    done(&send(&server, &other, &page, &NEW).await);
+    // Where nobody was named, nobody is written to.
+    let direct = authorize(&server, &[]).replace("/auth?", "/forgot-credentials?");
+    let nobody = Browser::default().get(&server, &direct).await;
+    assert!(nobody.text.contains("If the account exists"));
+    server
+        .change_realm(|realm| realm.browser_flow = Some("browser".to_owned()))
+        .await;
+    server
+        .change_realm(|realm| {
+            realm.reset_credentials_flow = Some("reset credentials".to_owned());
+        })
+        .await;
+    nothing_waits(&server, &smtp).await;
+}
+
+/// Whatever was to be sent has arrived: the next mail is the one that is asked for now.
+async fn nothing_waits(server: &Server, smtp: &SmtpServer) {
+    let bob = json!({"email": "bob@example.test"});
+    server.add_user("bob", "pw", bob).await;
+    ask(server, &Browser::default(), "bob").await;
+    assert_eq!(smtp.next().await.unwrap().to, ["bob@example.test"]);
+}
+
+/// A form that is sent again sends no further mail.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_sends_one_mail() {
+    let server = server().await;
+    allow(&server).await;
+    let smtp = mail_server(&server).await;
+    let browser = Browser::default();
+    let page = open(&server, &browser, &[]).await;
+    let reset = link(&server, &page, "login-actions/reset-credentials");
+    let form = browser.get(&server, &reset).await;
+    for _ in 0..3 {
+        send(&server, &browser, &form, &[("username", "alice")]).await;
+    }
+    assert!(smtp.next().await.is_some());
+    nothing_waits(&server, &smtp).await;
+}
+
+/// Who chooses a new password by a mail has not said that the address is theirs to use: as in
+/// Keycloak, it is confirmed by the mail that asks for that alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_password_confirms_no_address() {
+    let server = server().await;
+    allow(&server).await;
+    server
+        .change_realm(|realm| realm.verify_email = Some(true))
+        .await;
+    let smtp = mail_server(&server).await;
+    ask(&server, &Browser::default(), "alice").await;
+    let browser = Browser::default();
+    let page = follow(&server, &browser, &smtp.next().await.unwrap()).await;
+    assert!(page.text.contains("login-login-verify-email"), "{page:?}");
+    let id = user_id(&server, "alice").await;
+    let realm = server.realm().await;
+    let verified = async || {
+        let user = server.services.store.find_user(&realm.id, &id).await;
+        user.unwrap().unwrap().email_verified == Some(true)
+    };
+    assert!(!verified().await);
+    let confirmation = smtp.next().await.unwrap();
+    follow(&server, &Browser::default(), &confirmation).await;
+    assert!(verified().await);
+    let page = send(&server, &browser, &page, &[]).await;
+    asks(&page, "password-new");
+    done(&send(&server, &browser, &page, &NEW).await);
+}
+
+/// The limit on sessions holds for who comes in by a mail, too.
+///
+/// spec: SLIM-07
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_in_by_a_mail_is_limited() {
+    let server = server().await;
+    allow(&server).await;
+    let smtp = mail_server(&server).await;
+    done(&Browser::default().login(&server, &[]).await);
+    let own = flow(
+        "limited reset",
+        vec![
+            execution("reset-credentials-choose-user", "REQUIRED"),
+            execution("reset-credential-email", "REQUIRED"),
+            execution("reset-password", "REQUIRED"),
+            configured("user-session-limits", "REQUIRED", "limits"),
+        ],
+    );
+    add(
+        &server,
+        vec![own],
+        &[("limits", &[("userRealmLimit", "1")])],
+    )
+    .await;
+    server
+        .change_realm(|realm| realm.reset_credentials_flow = Some("limited reset".to_owned()))
+        .await;
+    ask(&server, &Browser::default(), "alice").await;
+    let browser = Browser::default();
+    let refused = follow(&server, &browser, &smtp.next().await.unwrap()).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "{refused:?}");
+    assert_eq!(sessions(&server, "alice").await, 1);
 }

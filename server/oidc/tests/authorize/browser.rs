@@ -113,6 +113,12 @@ impl Browser {
         cookies.join("; ")
     }
 
+    /// Loses the cookie.
+    #[allow(dead_code)]
+    pub fn forget(&self, name: &str) {
+        self.cookies.lock().unwrap().remove(name);
+    }
+
     /// Takes the other's cookies.
     #[allow(dead_code)]
     pub fn copy_from(&self, other: &Self) {

@@ -190,10 +190,14 @@ async fn nobody_learns_who_exists() {
             .replace(&server.base, "")
             .replace('&', "&amp;");
         let mut text = seen.text.replace(username, "");
-        for part in action.split(['?', '&']) {
-            if let Some((_, value)) = part.split_once('=') {
-                text = text.replace(value, "");
-            }
+        let parts = action.split(['?', '&']);
+        let mut values: Vec<&str> = parts
+            .filter_map(|part| Some(part.split_once('=')?.1))
+            .collect();
+        // Short ones may stand in long ones.
+        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        for value in values {
+            text = text.replace(value, "");
         }
         // Links of the page carry values of their own.
         let plain: Vec<&str> = text

@@ -242,6 +242,16 @@ async fn the_condition_on_an_attribute() {
         negated.push(("not", "true"));
         assert_eq!(denied_if(&server, &[(kind, &negated)], &[]).await, !has);
     }
+    // As a pattern the whole value has to match; what is none matches nothing.
+    for (value, has) in [("b.*|x", true), ("b", false), ("(", false)] {
+        let setting = [
+            ("attribute_name", "team"),
+            ("attribute_expected_value", value),
+            ("regex", "true"),
+        ];
+        let denied = denied_if(&server, &[(kind, &setting)], &[]).await;
+        assert_eq!(denied, has, "{value}");
+    }
 }
 
 /// Attributes of groups, and of those above them, count where that is wanted.

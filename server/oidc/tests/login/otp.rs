@@ -5,8 +5,8 @@ use serde_json::Value;
 use crate::browser::{Browser, server};
 use crate::support::Server;
 use crate::tools::{
-    OTP_SECRET, PASSWORD, add_otp, asks, bind, code_of, credentials, done, execution, flow, open,
-    send, sessions, shown_secret,
+    OTP_SECRET, PASSWORD, add_otp, asks, bind, code_of, configured, credentials, done, execution,
+    flow, open, send, sessions, shown_secret, user_id,
 };
 
 async fn second_page(server: &Server, browser: &Browser) -> crate::browser::Seen {
@@ -131,7 +131,7 @@ async fn counters_only_rise() {
     }
 }
 
-/// spec: OTP-01, OTP-02, OTP-05, OTP-06, OTP-08, RA-04, FLOW-31, FLOW-35, ENDUI-08
+/// spec: OTP-02, OTP-05, OTP-06, OTP-08, RA-04, FLOW-31, FLOW-35, ENDUI-08
 #[tokio::test(flavor = "multi_thread")]
 async fn a_required_app_is_set_up_on_the_way() {
     let server = server().await;
@@ -243,7 +243,7 @@ async fn one_of_several_apps_is_chosen() {
     // An administrator or the user puts the other one first.
     let realm = server.realm().await;
     let store = &server.services.store;
-    let id = crate::tools::user_id(&server, "alice").await;
+    let id = user_id(&server, "alice").await;
     let mut batch = realmkeep_store::Batch::new();
     for mut credential in credentials(&server, "alice").await {
         let is_second = credential.id.as_deref() == Some("second-id");
@@ -280,7 +280,7 @@ async fn a_removed_app_is_set_up_anew() {
     let server = server().await;
     let otp = add_otp(&server, "alice", "lost").await;
     asks(&second_page(&server, &Browser::default()).await, "otp");
-    let id = crate::tools::user_id(&server, "alice").await;
+    let id = user_id(&server, "alice").await;
     let mut batch = realmkeep_store::Batch::new();
     batch.push(realmkeep_store::Store::delete_credential(&id, &otp));
     server.services.store.commit(batch).await.unwrap();
@@ -328,4 +328,55 @@ async fn the_database_holds_no_credential_in_clear() {
         "it is this file that is looked at"
     );
     assert!(!holds(OTP_SECRET) && !holds(CANARY));
+}
+
+/// Whether the code is asked for is decided by the user's attribute, by headers of the request, or by
+/// the fallback, in this order.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_is_asked_for_on_conditions() {
+    let server = server().await;
+    add_otp(&server, "alice", "phone").await;
+    let id = user_id(&server, "alice").await;
+    let settings = [
+        ("otpControlAttribute", "otp"),
+        ("noOtpRequiredForHeaderPattern", "X-Network: (inside|lab)"),
+        ("forceOtpForHeaderPattern", "x-network: .*"),
+        ("defaultOtpOutcome", "skip"),
+    ];
+    let own = flow(
+        "own",
+        vec![
+            execution("auth-username-password-form", "REQUIRED"),
+            configured("auth-conditional-otp-form", "REQUIRED", "when"),
+        ],
+    );
+    bind(&server, vec![own], &[("when", &settings)]).await;
+    for (attribute, network, asked) in [
+        (None, None, false),
+        (None, Some("inside"), false),
+        (None, Some("inside2"), true),
+        (Some("force"), Some("lab"), true),
+        (Some("skip"), Some("elsewhere"), false),
+    ] {
+        server
+            .change_user(&id, |user| {
+                let value = attribute.map(|value: &str| vec![value.to_owned()]);
+                user.attributes = value.map(|value| [("otp".to_owned(), value)].into());
+            })
+            .await;
+        let browser = Browser::default();
+        let page = open(&server, &browser, &[]).await;
+        let mut request = server
+            .http
+            .post(page.action(&server))
+            .header("cookie", browser.cookies())
+            .form(&PASSWORD);
+        if let Some(network) = network {
+            request = request.header("x-network", network);
+        }
+        let answer = request.send().await.unwrap();
+        let asks = answer.status() == reqwest::StatusCode::OK;
+        assert_eq!(asks, asked, "{attribute:?} {network:?}");
+        assert_eq!(answer.text().await.unwrap().contains("name=\"otp\""), asked);
+    }
 }

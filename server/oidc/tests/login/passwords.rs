@@ -212,7 +212,7 @@ async fn a_full_queue_sheds_logins() {
     fill(&server).await;
     let browser = Browser::default();
     let mut page = open(&server, &browser, &[]).await;
-    let slow = Hashing::new(HashAlgorithm::Argon2, Some(50)).unwrap();
+    let slow = Hashing::new(HashAlgorithm::Argon2, Some(50));
     // One is hashed, one waits, and one is always there to take the place of the next.
     let busy: Vec<_> = (0..3)
         .map(|_| {

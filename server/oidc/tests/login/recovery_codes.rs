@@ -1,6 +1,10 @@
 //! Recovery codes.
 
-use crate::browser::{Browser, Seen, server};
+use realmkeep_model::features::Features;
+use reqwest::StatusCode;
+
+use crate::browser::{Browser, Seen, fill, server};
+use crate::support::{Server, SetUp};
 use crate::tools::{
     OTP_SECRET, PASSWORD, add_otp, asks, bind, code_of, credentials, done, execution, flow, open,
     send,
@@ -97,4 +101,47 @@ async fn codes_stand_in_for_the_app() {
     let used = send(&server, &browser, &page, &[("recoveryCodeInput", &list[0])]).await;
     asks(&used, "recoveryCodeInput");
     done(&send(&server, &browser, &used, &[("recoveryCodeInput", &list[1])]).await);
+}
+
+/// Where the server has switched the feature off there is neither the step nor its set-up.
+///
+/// spec: RCODE-02
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_can_be_switched_off() {
+    let action = [("kc_action", "CONFIGURE_RECOVERY_AUTHN_CODES")];
+    for (on, off) in [
+        ("", ""),
+        ("recovery-codes", ""),
+        ("", "recovery-codes"),
+        ("preview", "recovery-codes"),
+    ] {
+        let features: Features = on.parse().unwrap();
+        let set_up = SetUp {
+            features: features.without(&off.parse().unwrap()),
+            ..SetUp::default()
+        };
+        let server = Server::start_set_up(set_up, |_| {}).await;
+        fill(&server).await;
+        let browser = Browser::default();
+        let page = open(&server, &browser, &action).await;
+        let page = send(&server, &browser, &page, &PASSWORD).await;
+        if off.is_empty() {
+            assert_eq!(codes(&page).len(), 12, "{on}");
+            continue;
+        }
+        // The application is told that nothing was done.
+        assert_eq!(page.answer()["kc_action_status"], "error");
+        let own = flow(
+            "own",
+            vec![
+                execution("auth-username-password-form", "REQUIRED"),
+                execution("auth-recovery-authn-code-form", "REQUIRED"),
+            ],
+        );
+        bind(&server, vec![own], &[]).await;
+        let browser = Browser::default();
+        let page = open(&server, &browser, &[]).await;
+        let refused = send(&server, &browser, &page, &PASSWORD).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{refused:?}");
+    }
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use reqwest::StatusCode;
 use url::Url;
 
-use crate::browser::{Browser, authorize, server};
+use crate::browser::{Browser, Seen, authorize, server};
 use crate::support::Server;
 use crate::tools::{
-    OTP_SECRET, PASSWORD, add_otp, asks, bind, code_of, done, execution, flow, open, send, sessions,
+    OTP_SECRET, PASSWORD, add_otp, asks, bind, code_of, done, execution, flow, id_token, open,
+    send, sessions,
 };
 
 /// alice has an authenticator app.
@@ -18,7 +19,26 @@ async fn with_otp() -> Server {
     server
 }
 
-/// The password page counts once: whoever sends it again begins anew, with nothing proven.
+/// The page that says that another one expired: where it leads on, and where it begins anew.
+#[track_caller]
+fn expired(server: &Server, seen: &Seen) -> (String, String) {
+    assert_eq!(seen.status, StatusCode::OK, "{seen:?}");
+    assert!(seen.location.is_none());
+    assert!(
+        seen.text.contains("id=\"kc-page-expired\""),
+        "{}",
+        seen.text
+    );
+    let link = |id: &str| {
+        let after = seen.text.split(&format!("id=\"{id}\" href=\"")).nth(1);
+        let path = after.expect(&seen.text).split('"').next().unwrap();
+        format!("{}{}", server.base, path.replace("&amp;", "&"))
+    };
+    (link("loginContinueLink"), link("loginRestartLink"))
+}
+
+/// The password page counts once: who sends it again, as by reloading what came of it, goes on where
+/// the login stands, or begins anew with nothing proven.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consumed_page_is_spent() {
     let server = with_otp().await;
@@ -27,8 +47,18 @@ async fn a_consumed_page_is_spent() {
     let second = send(&server, &browser, &first, &PASSWORD).await;
     asks(&second, "otp");
     let again = send(&server, &browser, &first, &PASSWORD).await;
-    asks(&again, "password");
-    assert!(again.text.contains("already sent"));
+    let (go_on, restart) = expired(&server, &again);
+    asks(&browser.get(&server, &restart).await, "password");
+    let goes_on = browser.get(&server, &go_on).await;
+    asks(&goes_on, "otp");
+    // Without the right password nothing is said of where it stands, and elsewhere it leads nowhere.
+    let wrong = [("username", "alice"), ("password", "wrong")];
+    asks(&send(&server, &browser, &first, &wrong).await, "password");
+    let other = Browser::default();
+    open(&server, &other, &[]).await;
+    for url in [&go_on, &restart] {
+        other.get(&server, url).await.on_a_page();
+    }
     // The page that was got in between still is the browser's own.
     let code = code_of(&server, OTP_SECRET, 0).await;
     done(&send(&server, &browser, &second, &[("otp", &code)]).await);
@@ -40,6 +70,28 @@ async fn a_consumed_page_is_spent() {
             || sessions(&server, "alice").await == 1
     );
     assert_eq!(sessions(&server, "alice").await, 1);
+    // Nor does the page before them lead on any more.
+    let late = send(&server, &browser, &first, &PASSWORD).await;
+    assert!(!late.text.contains("loginContinueLink"), "{late:?}");
+}
+
+/// A page that answers a form says where it is to be had without sending the form again, and a reload
+/// there shows it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_can_be_reloaded() {
+    let server = with_otp().await;
+    let browser = Browser::default();
+    let first = open(&server, &browser, &[]).await;
+    assert!(!first.text.contains("data-reload"));
+    let second = send(&server, &browser, &first, &PASSWORD).await;
+    assert!(second.text.contains("/reload.js\""), "{}", second.text);
+    let after = second.text.split("data-reload=\"").nth(1).unwrap();
+    let path = after.split('"').next().unwrap().replace("&amp;", "&");
+    let url = format!("{}{path}", server.base);
+    let reloaded = browser.get(&server, &url).await;
+    asks(&reloaded, "otp");
+    let code = code_of(&server, OTP_SECRET, 0).await;
+    done(&send(&server, &browser, &reloaded, &[("otp", &code)]).await);
 }
 
 /// Two forks of one login end in one session: whichever comes first.
@@ -276,4 +328,92 @@ async fn an_expired_tab_goes_on_by_the_session() {
     let seen = send(&server, &browser, &expired, &PASSWORD).await;
     assert_eq!(seen.answer()["state"], "expired");
     done(&seen);
+}
+
+/// What an application asked for waits in the browser, for each tab its own, until somebody acts.
+///
+/// spec: ASES-01
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_page_begins_a_session_of_the_browser() {
+    let server = server().await;
+    let browser = Browser::default();
+    let ask =
+        async |state, nonce| open(&server, &browser, &[("state", state), ("nonce", nonce)]).await;
+    assert_eq!(browser.cookies(), "");
+    let one = ask("one", "n-1").await;
+    let cookies = browser.cookies();
+    assert!(cookies.starts_with("AUTH_SESSION="), "{cookies}");
+    let two = ask("two", "n-2").await;
+    assert_eq!(browser.cookies(), cookies);
+    let first = send(&server, &browser, &one, &PASSWORD).await;
+    assert_eq!(first.answer()["state"], "one");
+    assert_eq!(id_token(&server, &first).await["nonce"], "n-1");
+    let second = send(&server, &browser, &two, &PASSWORD).await;
+    assert_eq!(second.answer()["state"], "two");
+    assert_eq!(id_token(&server, &second).await["nonce"], "n-2");
+}
+
+/// A tab whose login cannot go on, in a browser that is signed in: the application is told, asks again,
+/// and is answered by the session.
+///
+/// spec: ASES-06
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_login_of_who_is_signed_in_is_told_to_the_application() {
+    let server = server().await;
+    let browser = Browser::default();
+    let waiting = open(&server, &browser, &[]).await;
+    browser.login(&server, &[]).await;
+    browser.forget("AUTH_SESSION");
+    let url = waiting.action(&server);
+    for seen in [
+        browser.get(&server, &url).await,
+        browser.post(&server, &url, &PASSWORD).await,
+    ] {
+        let description = seen.refused(&server, "temporarily_unavailable");
+        assert_eq!(description, "authentication_expired");
+    }
+    let again = browser.get(&server, &authorize(&server, &[])).await;
+    done(&again);
+    // Who is not signed in is told here, and so is whoever changes the address.
+    let nobody = Browser::default();
+    nobody.get(&server, &url).await.on_a_page();
+    let changed = url.replace("tab_id=", "tab_id=x");
+    browser.get(&server, &changed).await.on_a_page();
+}
+
+/// The addresses behind an authorization request are no way to begin one.
+///
+/// spec: REGH-05
+#[tokio::test(flavor = "multi_thread")]
+async fn applications_do_not_lead_past_the_authorization_endpoint() {
+    let server = server().await;
+    server
+        .change_realm(|realm| {
+            realm.registration_allowed = Some(true);
+            realm.reset_password_allowed = Some(true);
+        })
+        .await;
+    let browser = Browser::default();
+    open(&server, &browser, &[]).await;
+    let realm = server.issuer();
+    for path in [
+        "login-actions/authenticate",
+        "login-actions/registration",
+        "login-actions/reset-credentials",
+        "login-actions/required-action",
+        "login-actions/restart",
+        "broker/github/login",
+    ] {
+        for query in [
+            "",
+            "?client_id=app",
+            "?client_id=app&tab_id=x&client_data=y",
+        ] {
+            let url = format!("{realm}/{path}{query}");
+            browser.get(&server, &url).await.on_a_page();
+            let sent = browser.post(&server, &url, &PASSWORD).await;
+            assert!(sent.status.is_client_error() && sent.location.is_none());
+        }
+    }
+    assert_eq!(sessions(&server, "alice").await, 0);
 }

@@ -5,7 +5,10 @@ use serde_json::json;
 
 use crate::browser::{Browser, Seen, add_app, authorize, server};
 use crate::support::Server;
-use crate::tools::{PASSWORD, asks, bind, configured, done, execution, flow, open, send, sessions};
+use crate::tools::{
+    PASSWORD, add, asks, bind, configured, direct_grant, done, execution, flow, open, send,
+    sessions,
+};
 
 async fn limited(settings: &[(&str, &str)]) -> Server {
     let server = server().await;
@@ -97,4 +100,33 @@ async fn sessions_of_one_client_are_counted() {
     let refused = login(&server, &Browser::default(), "app").await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
     done(&login(&server, &Browser::default(), "b").await);
+}
+
+/// The limiter stands in the flow of a direct grant as in that of a browser.
+///
+/// spec: SLIM-07
+#[tokio::test(flavor = "multi_thread")]
+async fn direct_grants_are_limited() {
+    let server = server().await;
+    let own = flow(
+        "own",
+        vec![
+            execution("direct-grant-validate-username", "REQUIRED"),
+            execution("direct-grant-validate-password", "REQUIRED"),
+            configured("user-session-limits", "REQUIRED", "limits"),
+        ],
+    );
+    add(
+        &server,
+        vec![own],
+        &[("limits", &[("userRealmLimit", "1")])],
+    )
+    .await;
+    server
+        .change_realm(|realm| realm.direct_grant_flow = Some("own".to_owned()))
+        .await;
+    direct_grant(&server, &PASSWORD).await.granted();
+    let refused = direct_grant(&server, &PASSWORD).await;
+    assert_eq!(refused.body["error"], "invalid_grant", "{refused:?}");
+    assert_eq!(sessions(&server, "alice").await, 1);
 }

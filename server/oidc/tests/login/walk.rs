@@ -71,6 +71,8 @@ struct Walk<'a> {
     people: Vec<Person>,
     pages: Vec<Page>,
     password: String,
+    /// How often a page that had expired led on.
+    led_on: usize,
     /// What was done, to be told when it went wrong.
     story: Vec<String>,
 }
@@ -156,7 +158,7 @@ impl Walk<'_> {
         let told = seen.answer_or_none();
         let status = told.as_ref().and_then(|t| t.get("kc_action_status"));
         let changed = sets && status.is_some_and(|s| s == "success");
-        self.judge(who, &seen, proven);
+        self.judge(who, &seen, proven).await;
         if changed && page.asks == Asks::NewPassword {
             self.password = new;
         }
@@ -172,7 +174,7 @@ impl Walk<'_> {
         self.story.push(format!("{who} opens a tab {more:?}"));
         let url = authorize(self.server, more);
         let seen = self.people[who].browser.get(self.server, &url).await;
-        self.judge(who, &seen, BTreeSet::new());
+        self.judge(who, &seen, BTreeSet::new()).await;
     }
 
     /// Reloads the page, or begins the login anew.
@@ -188,11 +190,11 @@ impl Walk<'_> {
         if who != page.browser || again.is_some() {
             proven.clear();
         }
-        self.judge(who, &seen, proven);
+        self.judge(who, &seen, proven).await;
     }
 
     /// `proven`: the proofs that this browser has given in this login, as far as a test can know.
-    fn judge(&mut self, who: usize, seen: &Seen, proven: BTreeSet<Asks>) {
+    async fn judge(&mut self, who: usize, seen: &Seen, proven: BTreeSet<Asks>) {
         let both = proven.contains(&Asks::Password) && proven.contains(&Asks::Otp);
         let trusted = both || self.people[who].signed_in;
         let story = || self.story.join("\n");
@@ -216,6 +218,14 @@ impl Walk<'_> {
                 story()
             ),
             Asks::Password | Asks::Nothing => {}
+        }
+        if let Some(rest) = seen.text.split("id=\"loginContinueLink\" href=\"").nth(1) {
+            let path = rest.split('"').next().unwrap().replace("&amp;", "&");
+            let url = Url::parse(&self.server.base).unwrap().join(&path).unwrap();
+            let browser = &self.people[who].browser;
+            let next = browser.get(self.server, url.as_str()).await;
+            self.led_on += 1;
+            return Box::pin(self.judge(who, &next, proven)).await;
         }
         if seen.status != StatusCode::OK || asks == Asks::Nothing {
             return;
@@ -258,8 +268,11 @@ async fn no_walk_leads_in_without_the_proofs() {
     add_otp(&server, "alice", "phone").await;
     let mut dice = Dice(7);
     let mut password = "pw".to_owned();
-    let (mut entered, mut changed) = (0, 0);
-    for _ in 0..walks {
+    let (mut entered, mut changed, mut led_on) = (0, 0, 0);
+    for done in 0..walks {
+        if done > 0 && done % 1_000 == 0 {
+            println!("{done} walks; {entered} came in, {changed} set a password");
+        }
         let person = |has_app| Person {
             browser: Browser::default(),
             has_app,
@@ -270,6 +283,7 @@ async fn no_walk_leads_in_without_the_proofs() {
             people: vec![person(true), person(false), person(true)],
             pages: Vec::new(),
             password: password.clone(),
+            led_on: 0,
             story: Vec::new(),
         };
         for _ in 0..STEPS {
@@ -283,9 +297,11 @@ async fn no_walk_leads_in_without_the_proofs() {
         );
         entered += usize::from(walk.people.iter().any(|p| p.signed_in));
         changed += usize::from(walk.password != password);
+        led_on += walk.led_on;
         password = walk.password;
     }
     // The walks get somewhere.
     assert!(entered * 10 > walks, "{entered} of {walks} came in");
     assert!(changed > 0, "of {walks} none set a password");
+    assert!(led_on > 0, "in {walks} no page that had expired led on");
 }

@@ -127,6 +127,13 @@ async fn registered(server: &Server, kind: &str, algorithm: i64) -> Authenticato
     key
 }
 
+/// A server with Alice, who has registered a key.
+async fn with_key(kind: &str) -> (Server, Authenticator) {
+    let server = server().await;
+    let key = registered(&server, kind, -7).await;
+    (server, key)
+}
+
 /// The flow whose second factor is a key, asked of who has one.
 async fn bind_second_factor(server: &Server, requirement: &str) {
     let flows = vec![
@@ -571,8 +578,7 @@ fn flip(value: &mut ciborium::Value) {
 /// spec: WPOL-06, WPOL-07, WPOL-08, WPOL-09, WPOL-10
 #[tokio::test(flavor = "multi_thread")]
 async fn the_policy_is_asked_for_and_held() {
-    let server = server().await;
-    let key = registered(&server, KEY, -7).await;
+    let (server, key) = with_key(KEY).await;
     let asked = {
         require(&server, "alice", "webauthn-register").await;
         let browser = Browser::default();
@@ -631,8 +637,7 @@ async fn the_policy_is_asked_for_and_held() {
 /// spec: WAN-01, WAN-07
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_proofs_are_refused() {
-    let server = server().await;
-    let mut key = registered(&server, KEY, -7).await;
+    let (server, mut key) = with_key(KEY).await;
     let passkey = registered(&server, PASSKEY, -7).await;
     server
         .add_user(
@@ -735,8 +740,7 @@ async fn hostile_proofs_are_refused() {
 /// spec: WAN-01
 #[tokio::test(flavor = "multi_thread")]
 async fn counters_only_rise_and_proofs_count_once() {
-    let server = server().await;
-    let mut key = registered(&server, KEY, -7).await;
+    let (server, mut key) = with_key(KEY).await;
     let passkey = registered(&server, PASSKEY, -7).await;
     bind_second_factor(&server, "REQUIRED").await;
     let browser = Browser::default();
@@ -1063,8 +1067,7 @@ async fn registered_by_flow(server: &Server) -> Authenticator {
 /// spec: WPL-01, WPL-02, WPL-03, WPL-04
 #[tokio::test(flavor = "multi_thread")]
 async fn passwordless_or_two_factors() {
-    let server = server().await;
-    let mut key = registered(&server, KEY, -7).await;
+    let (server, mut key) = with_key(KEY).await;
     let flows = vec![
         flow(
             "own",
@@ -1134,8 +1137,7 @@ async fn passwordless_or_two_factors() {
 /// spec: PKEY-03, PKEY-06, REL-01
 #[tokio::test(flavor = "multi_thread")]
 async fn the_ordinary_form_takes_a_passkey() {
-    let server = server().await;
-    let mut key = registered(&server, PASSKEY, -7).await;
+    let (server, mut key) = with_key(PASSKEY).await;
     add_otp(&server, "alice", "phone").await;
     let browser = Browser::default();
     let page = open(&server, &browser, &[]).await;
@@ -1176,8 +1178,7 @@ async fn the_ordinary_form_takes_a_passkey() {
 /// spec: PKEY-03
 #[tokio::test(flavor = "multi_thread")]
 async fn a_passkey_does_for_username_and_password() {
-    let server = server().await;
-    let mut key = registered(&server, PASSKEY, -7).await;
+    let (server, mut key) = with_key(PASSKEY).await;
     server
         .change_realm(|realm| {
             realm.web_authn_policy_passwordless_passkeys_enabled = Some(true);
@@ -1316,8 +1317,7 @@ async fn exported_keys_work() {
 /// spec: BF-01
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lockout_holds_for_keys() {
-    let server = server().await;
-    let mut key = registered(&server, PASSKEY, -7).await;
+    let (server, mut key) = with_key(PASSKEY).await;
     bind_steps(&server, &["webauthn-authenticator-passwordless"]).await;
     server
         .change_realm(|realm| {

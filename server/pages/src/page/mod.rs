@@ -4,7 +4,7 @@
 //!
 //! [`Frame`]: crate::Frame
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::Value;
 use minijinja::value::Serde;
@@ -118,6 +118,19 @@ impl AnyPage {
     /// Template name of the page.
     pub fn template(&self) -> &'static str {
         self.template
+    }
+
+    /// Names of the annotations (`kc…`) that the page's fields have for modules of a theme.
+    pub(crate) fn annotations(&self) -> BTreeSet<String> {
+        let list = |value: Value| value.try_iter().into_iter().flatten();
+        list(self.data.get_attr("fields").unwrap_or_default())
+            .flat_map(|field| list(field.get_attr("attributes").unwrap_or_default()))
+            .filter_map(|pair| {
+                let attribute = pair.get_item_by_index(0).ok()?;
+                let name = attribute.as_str()?.strip_prefix("data-")?;
+                name.starts_with("kc").then(|| name.to_owned())
+            })
+            .collect()
     }
 }
 

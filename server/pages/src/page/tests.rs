@@ -333,6 +333,7 @@ fn frame() -> Frame<'static> {
         attempted_username: Some(HOSTILE),
         try_another_way: true,
         signed_in_elsewhere: Some(HOSTILE),
+        reload: Some(HOSTILE),
         app_initiated: true,
     }
 }
@@ -694,7 +695,7 @@ fn html_input_types_are_the_browser_s() {
     assert!(odd.contains("<input id=\"x\" name=\"x\" type=\"text\""));
 }
 
-/// spec: UPANN-01, UPANN-08, UPANN-09, UPANN-10, UPANN-11, UPANN-12, UPANN-13, UPANN-14, UPANN-15, UPANN-16, UPANN-17, UPANN-18, UPANN-19, UPANN-21
+/// spec: UPANN-01, UPANN-08, UPANN-09, UPANN-10, UPANN-11, UPANN-12, UPANN-13, UPANN-14, UPANN-15, UPANN-16, UPANN-17
 #[test]
 fn annotations_become_attributes_of_the_field() {
     let text = form(serde_json::json!([{"name": "x", "annotations": {
@@ -720,6 +721,94 @@ fn annotations_become_attributes_of_the_field() {
         assert!(text.contains(part), "{part}");
     }
     assert!(!text.contains("evil") && !text.contains("\"z\""));
+}
+
+/// Annotations load modules of the theme, or ours; what is not there is not asked for.
+///
+/// spec: UPANN-18, UPANN-19, UPANN-21
+#[test]
+fn annotations_load_modules() {
+    let folder = tempfile::tempdir().unwrap();
+    let js = folder.path().join("own/login/resources/js");
+    std::fs::create_dir_all(&js).unwrap();
+    std::fs::write(js.join("kcMine.js"), "import './userProfile.js';").unwrap();
+    let pages = Pages::with_themes("/id", Some(folder.path())).unwrap();
+    let of = |theme, names: &[&str]| {
+        let attribute = |name: &&str| (format!("data-{name}"), "x".to_owned());
+        let field = ProfileField {
+            name: "a".to_owned(),
+            attributes: names.iter().map(attribute).collect(),
+            ..ProfileField::default()
+        };
+        let frame = Frame {
+            look: Look {
+                theme,
+                ..Look::default()
+            },
+            ..Frame::default()
+        };
+        let page = LoginUpdateProfile {
+            fields: vec![field],
+        };
+        pages.render(&frame, page).unwrap()
+    };
+    let loaded = |html: &crate::Html| {
+        let tags = html.text.split("<script src=\"").skip(1);
+        let modules = tags.filter(|tag| tag.contains("type=\"module\""));
+        modules
+            .map(|tag| tag.split('"').next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let none = of(Some("own"), &["kcNobodys"]);
+    assert!(loaded(&none).is_empty() && !none.policy.header(None).contains("script-src"));
+    let made = of(
+        Some("own"),
+        &["kcMine", "kcNumberFormat", "kcNumberUnFormat"],
+    );
+    assert!(made.policy.header(None).contains("script-src 'self'"));
+    let found = loaded(&made);
+    assert_eq!(found.len(), 3, "{found:?}");
+    for path in &found {
+        let path = path.strip_prefix("/id/resources/").unwrap();
+        let (folder, _) = path.rsplit_once('/').unwrap();
+        for path in [path, &format!("{folder}/userProfile.js")] {
+            let resource = pages.resource(path).unwrap();
+            assert!(resource.content_type.starts_with("text/javascript"));
+        }
+    }
+    assert_eq!(loaded(&of(None, &["kcMine", "kcNumberFormat"])).len(), 1);
+}
+
+/// The consoles' looks: their stylesheets, served by what is in the folder alone.
+#[test]
+fn themes_dress_the_consoles() {
+    use crate::Console;
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("own/account");
+    std::fs::create_dir_all(root.join("resources/css")).unwrap();
+    std::fs::write(root.join("theme.properties"), "styles=css/own.css\n").unwrap();
+    let missing = Pages::with_themes("", Some(folder.path())).unwrap_err();
+    assert!(missing.to_string().contains("css/own.css"), "{missing}");
+    std::fs::write(root.join("resources/css/own.css"), "p {}").unwrap();
+    let pages = Pages::with_themes("/id", Some(folder.path())).unwrap();
+    let styles = |console, theme| pages.console_styles(console, theme);
+    let [style] = styles(Console::Account, Some("own")).try_into().unwrap();
+    let path = style.strip_prefix("/id/resources/").unwrap();
+    assert_eq!(pages.resource(path).unwrap().bytes, b"p {}");
+    for other in ["own.css", "../theme.properties", "theme.properties"] {
+        assert!(
+            pages
+                .resource(&path.replace("css/own.css", other))
+                .is_none()
+        );
+    }
+    assert!(styles(Console::Admin, Some("own")).is_empty());
+    assert!(styles(Console::Account, None).is_empty());
+    assert_eq!(
+        pages.console_theme_names(Console::Account),
+        ["own", "realmkeep"]
+    );
+    assert_eq!(pages.theme_names(), ["realmkeep"]);
 }
 
 /// spec: UPROF-22, UPROF-24, UPROF-35, UPROF-38, UPROF-55

@@ -1,0 +1,2 @@
+// Uses nothing but the attribute.
+document.documentElement.dataset.counted = document.querySelectorAll('[data-kcCounted]').length;
