@@ -1,12 +1,14 @@
-//! Client profiles and policies: what clients must keep to. They are stored and shown here.
+//! Client profiles and policies: what clients of the realm, and their requests, have to keep to.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
 use realmkeep_authn::Services;
+use realmkeep_oidc::policies::{
+    InvalidPolicies, global_profiles, validated_policies, validated_profiles,
+};
 use realmkeep_representations::{ClientPoliciesRepresentation, ClientProfilesRepresentation};
 use serde_json::{Value, json};
 
@@ -14,20 +16,24 @@ use crate::error::{ApiError, ApiResult};
 use crate::request::{Cx, Given};
 use crate::rights::Right;
 
-/// Profiles, or policies, of a realm at most.
-const LIMIT: usize = 500;
-
 pub fn routes() -> Router<Arc<Services>> {
     Router::new()
         .route("/policies", get(policies).put(set_policies))
         .route("/profiles", get(profiles).put(set_profiles))
 }
 
+impl From<InvalidPolicies> for ApiError {
+    fn from(error: InvalidPolicies) -> Self {
+        Self::bad_request(error.0)
+    }
+}
+
+/// There are no policies that every realm has; profiles there are.
 async fn policies(cx: Cx) -> ApiResult<Json<Value>> {
     cx.require(&[Right::VIEW_REALM])?;
     let mut stored = with_list(cx.realm.settings.client_policies.clone(), "policies");
     if cx.flag("include-global-policies") {
-        add(&mut stored, "globalPolicies");
+        add(&mut stored, "globalPolicies", json!([]));
     }
     Ok(Json(stored))
 }
@@ -36,8 +42,7 @@ async fn profiles(cx: Cx) -> ApiResult<Json<Value>> {
     cx.require(&[Right::VIEW_REALM])?;
     let mut stored = with_list(cx.realm.settings.client_profiles.clone(), "profiles");
     if cx.flag("include-global-profiles") {
-        // This server brings none along.
-        add(&mut stored, "globalProfiles");
+        add(&mut stored, "globalProfiles", json!(global_profiles()));
     }
     Ok(Json(stored))
 }
@@ -52,34 +57,18 @@ fn with_list(stored: Option<Value>, list: &str) -> Value {
     }
 }
 
-fn add(stored: &mut Value, list: &str) {
+fn add(stored: &mut Value, list: &str, entries: Value) {
     if let Value::Object(fields) = stored {
-        fields.insert(list.to_owned(), json!([]));
+        fields.insert(list.to_owned(), entries);
     }
 }
 
 async fn set_policies(cx: Cx, given: Given<ClientPoliciesRepresentation>) -> ApiResult<StatusCode> {
     cx.require(&[Right::MANAGE_REALM])?;
-    let known: BTreeSet<String> = names(cx.realm.settings.client_profiles.as_ref(), "profiles")?;
-    let mut stored = given.json;
-    remove(&mut stored, "globalPolicies");
-    names(Some(&stored), "policies")?;
-    let list = stored.get("policies").and_then(Value::as_array);
-    for policy in list.into_iter().flatten() {
-        let name = policy.get("name").and_then(Value::as_str);
-        let profiles = policy.get("profiles").and_then(Value::as_array);
-        for profile in profiles.into_iter().flatten().filter_map(Value::as_str) {
-            if !known.contains(profile) {
-                return Err(ApiError::bad_request(format!(
-                    "policy '{}': there is no client profile '{profile}'",
-                    name.unwrap_or_default()
-                )));
-            }
-        }
-    }
     cx.change_settings(
         |settings, _| {
-            settings.client_policies = Some(with_list(Some(stored.clone()), "policies"));
+            let profiles = settings.client_profiles.as_ref();
+            settings.client_policies = Some(validated_policies(&given.json, profiles)?);
             Ok(())
         },
         |()| None,
@@ -90,48 +79,14 @@ async fn set_policies(cx: Cx, given: Given<ClientPoliciesRepresentation>) -> Api
 
 async fn set_profiles(cx: Cx, given: Given<ClientProfilesRepresentation>) -> ApiResult<StatusCode> {
     cx.require(&[Right::MANAGE_REALM])?;
-    let mut stored = given.json;
-    remove(&mut stored, "globalProfiles");
-    names(Some(&stored), "profiles")?;
+    let stored = validated_profiles(&given.json)?;
     cx.change_settings(
         |settings, _| {
-            settings.client_profiles = Some(with_list(Some(stored.clone()), "profiles"));
+            settings.client_profiles = Some(stored.clone());
             Ok(())
         },
         |()| None,
     )
     .await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-fn remove(stored: &mut Value, list: &str) {
-    if let Value::Object(fields) = stored {
-        fields.remove(list);
-    }
-}
-
-/// The names in a list, each once.
-fn names(stored: Option<&Value>, list: &str) -> ApiResult<BTreeSet<String>> {
-    let entries = stored.and_then(|s| s.get(list)).and_then(Value::as_array);
-    let mut found = BTreeSet::new();
-    for (index, entry) in entries.into_iter().flatten().enumerate() {
-        let name = entry
-            .get("name")
-            .and_then(Value::as_str)
-            .filter(|name| !name.is_empty())
-            .ok_or_else(|| {
-                ApiError::bad_request(format!("{list}[{index}]: the name is missing"))
-            })?;
-        if !found.insert(name.to_owned()) {
-            return Err(ApiError::bad_request(format!(
-                "{list}: there are two named '{name}'"
-            )));
-        }
-    }
-    if found.len() > LIMIT {
-        return Err(ApiError::bad_request(format!(
-            "{list}: at most {LIMIT} entries"
-        )));
-    }
-    Ok(found)
 }

@@ -14,6 +14,7 @@ use realmkeep_model::secret_rotation::{
 };
 use realmkeep_oidc::claims::sector_differs;
 use realmkeep_oidc::docker;
+use realmkeep_oidc::policies::PolicyEvent;
 use realmkeep_representations::{
     ClientRepresentation, ClientScopeRepresentation, CredentialRepresentation, RealmRepresentation,
     RoleRepresentation, SecretString, UserRepresentation,
@@ -32,9 +33,9 @@ use crate::request::{Cx, Given, new_id};
 use crate::rights::Right;
 use crate::whole_realm::number_mappers;
 use crate::{
-    client_certificates, client_evaluation, client_nodes, client_registration, client_secrets,
-    client_urls, installation, protocol_mappers, realms, role_mappings, roles, sessions, steps,
-    users,
+    client_certificates, client_evaluation, client_nodes, client_policy_checks,
+    client_registration, client_secrets, client_urls, installation, protocol_mappers, realms,
+    role_mappings, roles, sessions, steps, users,
 };
 
 pub const VIEW: &[Right] = &[Right::VIEW_CLIENTS];
@@ -316,7 +317,8 @@ fn set_new_secret(client: &mut ClientRepresentation, now: i64) {
     attributes.remove(EXPIRATION);
 }
 
-fn new_secret() -> SecretString {
+/// A secret that nobody can guess.
+pub fn new_secret() -> SecretString {
     SecretString::new(realmkeep_authn::random::token(64))
 }
 
@@ -553,8 +555,10 @@ fn word(rest: &mut std::iter::Peekable<std::str::Chars<'_>>, key: bool) -> Strin
 
 async fn create(cx: Cx, given: Given<ClientRepresentation>) -> ApiResult<Response> {
     cx.require(&[Right::CREATE_CLIENT])?;
+    let mut given = given.value;
+    client_policy_checks::register(&cx, &mut given).await?;
     let mut client = completed(
-        given.value,
+        given,
         &ScopeDefaults::of_stored(&cx.realm),
         cx.services.clock.now(),
     )?;
@@ -563,6 +567,7 @@ async fn create(cx: Cx, given: Given<ClientRepresentation>) -> ApiResult<Respons
     check_protocol(&cx, &client)?;
     check_federated(&cx, &client).await?;
     check_sector(&cx, &client).await?;
+    client_policy_checks::registered(&cx, &mut client).await?;
     let names = Names::without_clients(&cx.realm);
     let mut batch = Batch::new();
     steps::add_client(&cx.services, &mut batch, &names, &client, true)?;
@@ -624,6 +629,7 @@ async fn check_federated(cx: &Cx, client: &ClientRepresentation) -> ApiResult<()
 async fn read(cx: Cx) -> ApiResult<impl IntoResponse> {
     cx.require(VIEW)?;
     let client = here(&cx).await?;
+    client_policy_checks::seen(&cx, PolicyEvent::View, &client).await?;
     let digests = SecretDigests::of_client(&cx, &client)?;
     Ok(digests.beside(shown_within_rights(client, &cx).await?))
 }
@@ -655,6 +661,7 @@ async fn update(cx: Cx, given: Given<ClientRepresentation>) -> ApiResult<StatusC
         new.client_id.clone_from(&old.client_id);
     }
     let scopes = ScopeDefaults::of_stored(&cx.realm);
+    client_policy_checks::update(&cx, &old, &mut new).await?;
     finish_secret(&mut new, Some(&old), cx.services.clock.now())?;
     number_mappers(new.protocol_mappers.as_mut());
     check(&new, &scopes)?;
@@ -666,6 +673,7 @@ async fn update(cx: Cx, given: Given<ClientRepresentation>) -> ApiResult<StatusC
     if sector_differs(&old, &new) {
         check_sector(&cx, &new).await?;
     }
+    client_policy_checks::updated(&cx, &mut new).await?;
 
     let mut batch = Batch::new();
     let id = new.id.clone().unwrap_or_default();
@@ -714,6 +722,7 @@ pub fn push_update(
 
 async fn delete(cx: Cx) -> ApiResult<StatusCode> {
     let client = here_to_manage(&cx).await?;
+    client_policy_checks::seen(&cx, PolicyEvent::Unregister, &client).await?;
     let name = client.client_id.as_deref().unwrap_or_default();
     if cx.realm.name == fresh::MASTER {
         let realm = name.strip_suffix("-realm").unwrap_or_default();
@@ -792,7 +801,11 @@ async fn regenerate(cx: Cx) -> ApiResult<Json<CredentialRepresentation>> {
     }
     let mut new = old.clone();
     let now = cx.services.clock.now();
-    match rotation(&old)? {
+    let rules = match rotation(&old)? {
+        None => client_policy_checks::rotation(&cx, &old).await?,
+        own => own,
+    };
+    match rules {
         Some(rotation) if old.secret.is_some() => {
             rotation.apply(&mut new, Occasion::Regeneration, now, new_secret);
         }

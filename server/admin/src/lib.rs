@@ -15,6 +15,7 @@ mod client_descriptions;
 mod client_evaluation;
 mod client_nodes;
 mod client_policies;
+mod client_policy_checks;
 mod client_registration;
 mod client_scopes;
 mod client_secrets;

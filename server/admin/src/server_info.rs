@@ -16,6 +16,7 @@ use realmkeep_keys::HashAlgorithm;
 use realmkeep_keys::providers::component_types as key_providers;
 use realmkeep_model::features::{self, Kind};
 use realmkeep_model::password_policy::POLICY_TYPES;
+use realmkeep_oidc::policies;
 use realmkeep_pages::{Console, Pages};
 use serde_json::{Map, Value, json};
 
@@ -81,7 +82,7 @@ const FEATURES: &[(&str, &str, Has)] = &[
         "Client authentication by other issuers",
         Has::Always,
     ),
-    ("CLIENT_POLICIES", "Client policies", Has::Never),
+    ("CLIENT_POLICIES", "Client policies", Has::Always),
     ("CLIENT_TYPES", "Client types", Has::Never),
     (
         "DEVICE_FLOW",
@@ -358,6 +359,14 @@ fn providers(services: &Services) -> ApiResult<Value> {
             .collect(),
     );
     put("client-installation", installation::ids());
+    put(
+        "client-policy-condition",
+        policies::condition_ids().map(str::to_owned).collect(),
+    );
+    put(
+        "client-policy-executor",
+        policies::executor_ids().map(str::to_owned).collect(),
+    );
     let types: BTreeMap<String, Vec<Value>> =
         serde_json::from_str(COMPONENT_TYPES).map_err(ApiError::internal)?;
     for (kind, spi) in [
@@ -388,6 +397,10 @@ fn component_types() -> ApiResult<Value> {
         serde_json::from_str(COMPONENT_TYPES).map_err(ApiError::internal)?;
     for (kind, list) in types {
         all.insert(kind, list.into_iter().map(complete).collect());
+    }
+    for (kind, list) in policies::component_types() {
+        let list = serde_json::to_value(list).map_err(ApiError::internal)?;
+        all.insert(kind.to_owned(), list);
     }
     let keys = serde_json::to_value(key_providers()).map_err(ApiError::internal)?;
     all.insert(crate::whole_realm::KEY_PROVIDER.to_owned(), keys);

@@ -70,6 +70,12 @@ pub struct AuthorizationRequest {
     /// its pending grant (RFC 8628 §3.3).
     #[serde(rename = "y", default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+    /// Alias of the flow that a client policy chose for the login, and the level that it reaches by its
+    /// end.
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    pub flow: Option<String>,
+    #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
+    pub flow_level: Option<i64>,
     /// The `sub` that the login has to end with (`id_token_hint`, `claims`).
     #[serde(rename = "z", default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,

@@ -68,6 +68,20 @@ impl Asked {
 }
 
 impl Context {
+    /// A request that came by another way than the realm's own endpoints.
+    pub fn beside(services: Arc<Services>, realm: Arc<Realm>, ip: String) -> Self {
+        Self {
+            issuer: services.issuer(&realm.name),
+            now: services.clock.now(),
+            services,
+            realm,
+            ip,
+            origin: None,
+            certificate: None,
+            languages: Languages::default(),
+        }
+    }
+
     /// An event of this request.
     pub fn event(&self, kind: EventType) -> Event {
         Event::new(kind, &self.realm.name, &self.ip)

@@ -19,6 +19,7 @@ use crate::cors;
 use crate::dpop;
 use crate::error::{OAuthError, no_store};
 use crate::form::Form;
+use crate::policies::{self, Check, PolicyEvent};
 use crate::scopes::Scopes;
 use crate::token::{note_client, polled, refuse};
 
@@ -98,6 +99,14 @@ async fn authorize(
     note_client(event, &authenticated);
     let client = known.insert(authenticated.client).clone();
     check_enabled(&client)?;
+    policies::enforce(Check {
+        client: Some(&client.representation),
+        form: Some(&form),
+        headers: Some(headers),
+        scope: Some(form.value("scope").unwrap_or_default()),
+        ..Check::new(PolicyEvent::DeviceAuthorization, context)
+    })
+    .await?;
     let binding =
         Binding::of_request(context, headers, "auth/device", &client.representation).await?;
     let scopes = Scopes::resolve(&context.realm, &client.representation, form.value("scope"))?;

@@ -17,6 +17,7 @@ use crate::error::{OAuthError, chain, no_store};
 use crate::form::Form;
 use crate::issue::{client_id, signing_key};
 use crate::material;
+use crate::policies::{self, Check, PolicyEvent};
 use crate::token::{note_client, refresh_token, refuse};
 
 /// Media type of a signed answer (RFC 9701).
@@ -74,6 +75,13 @@ async fn introspect(
         None | Some("access_token" | "refresh_token") => {}
         Some(_) => return Err(OAuthError::invalid_request("Unsupported token type.")),
     }
+    policies::enforce(Check {
+        client: Some(&caller.client.representation),
+        form: Some(&form),
+        headers: Some(headers),
+        ..Check::new(PolicyEvent::Introspection, context)
+    })
+    .await?;
     let hint = form.value("token_type_hint");
     let answer = look_up(context, &caller.client, text, hint, event).await?;
     if accepts(headers, SIGNED) {

@@ -25,6 +25,7 @@ use crate::encryption::Encryption;
 use crate::error::OAuthError;
 use crate::lifespans;
 use crate::material::{Login, Material, session_notes};
+use crate::policies::Effects;
 use crate::scopes::Scopes;
 
 /// How a token came to be.
@@ -71,6 +72,8 @@ pub struct Extras<'a> {
     pub audience: Vec<String>,
     /// For token exchange (RFC 8693 section 2.2.1).
     pub issued_token_type: Option<&'static str>,
+    /// What the realm's policies wish of the answer.
+    pub policy: Effects,
 }
 
 /// A grant that passed every check.
@@ -283,11 +286,11 @@ impl<'a> Prepared<'a> {
             .id_key
             .as_ref()
             .filter(|_| !self.extras.no_id_token)
-            .map(|key| self.id_token(key, expiry, &[("at_hash", &access_token)]))
+            .map(|key| self.id_token(key, expiry, &[("at_hash", &access_token)], false))
             .transpose()?;
         let refresh_session = self.extras.refresh_session.or(self.session);
         let refresh = match (&self.refresh_key, refresh_session) {
-            (Some(key), Some(session)) if !self.extras.no_refresh_token => {
+            (Some(key), Some(session)) if !self.keeps_refresh_token() => {
                 let expiry = lifespans::refresh_token_expiry(realm, self.client, session, now);
                 let token = self.refresh_token(key, session, expiry, place)?;
                 Some((token, expiry))
@@ -301,7 +304,7 @@ impl<'a> Prepared<'a> {
             // 0 as well for an offline token that nothing but idle time ends.
             refresh_expires_in: refresh_expiry.flatten().map_or(0, |expiry| expiry - now),
             refresh_token,
-            token_type: self.extras.binding.token_type(),
+            token_type: self.access_binding().token_type(),
             id_token,
             not_before_policy: realm.settings.not_before.unwrap_or(0),
             session_state: self.session.map(|session| session.id.clone()),
@@ -338,7 +341,10 @@ impl<'a> Prepared<'a> {
         hashed.extend(wanted.code.map(|code| ("c_hash", code)));
         hashed.extend(wanted.state.map(|state| ("s_hash", state)));
         let id_token = match &self.id_key {
-            Some(key) if wanted.id_token => Some(self.id_token(key, expiry, &hashed)?),
+            Some(key) if wanted.id_token => {
+                let detached = attribute(self.client, DETACHED) == Some("true");
+                Some(self.id_token(key, expiry, &hashed, detached && wanted.code.is_some())?)
+            }
             _ => None,
         };
         Ok(FrontTokens {
@@ -348,10 +354,25 @@ impl<'a> Prepared<'a> {
         })
     }
 
+    fn keeps_refresh_token(&self) -> bool {
+        self.extras.no_refresh_token || self.extras.policy.keep_refresh_token
+    }
+
+    /// What the access token is bound to.
+    fn access_binding(&self) -> Binding {
+        let mut binding = self.extras.binding.clone();
+        if self.extras.policy.bind_only_refresh_token {
+            binding.jkt = None;
+        }
+        binding
+    }
+
     fn access_token(&self, expiry: i64, token_id: &str) -> Result<String, OAuthError> {
-        let target = match attribute(self.client, LIGHTWEIGHT) {
-            Some("true") => Target::LightweightAccessToken,
-            _ => Target::AccessToken,
+        let lightweight = attribute(self.client, LIGHTWEIGHT) == Some("true");
+        let target = if lightweight || self.extras.policy.lightweight {
+            Target::LightweightAccessToken
+        } else {
+            Target::AccessToken
         };
         let mut claims = self.material.claims(target, self.nonce);
         if !self.extras.audience.is_empty() {
@@ -361,7 +382,7 @@ impl<'a> Prepared<'a> {
         if !claims.audience.is_empty() {
             token.insert("aud".to_owned(), one_or_many(claims.audience));
         }
-        if let Some(cnf) = self.extras.binding.confirmation() {
+        if let Some(cnf) = self.access_binding().confirmation() {
             token.insert("cnf".to_owned(), cnf);
         }
         token.insert("scope".to_owned(), self.material.scopes.shown().into());
@@ -380,8 +401,15 @@ impl<'a> Prepared<'a> {
         key: &SigningKey,
         expiry: i64,
         hashed: &[(&str, &str)],
+        detached: bool,
     ) -> Result<String, OAuthError> {
-        let claims = self.material.claims(Target::IdToken, self.nonce);
+        let mut claims = self.material.claims(Target::IdToken, self.nonce);
+        if detached {
+            // It vouches for the answer; who the user is the token endpoint tells.
+            claims
+                .values
+                .retain(|name, _| OF_LOGIN.contains(&name.as_str()));
+        }
         let mut token = self.base(expiry, &Uuid::new_v4().to_string(), "ID", &claims);
         let own = self.client.client_id.clone().unwrap_or_default();
         let mut audience = vec![own];
@@ -532,6 +560,12 @@ fn narrow(claims: &mut Claims, audience: &[String]) {
         services.retain(|name, _| audience.contains(name));
     }
 }
+
+/// Client attribute: an ID token beside a code is there for its signature only (FAPI 1.0 Advanced section
+/// 5.1).
+const DETACHED: &str = "id.token.as.detached.signature";
+/// What such an ID token tells of the login.
+const OF_LOGIN: [&str; 4] = ["sub", "auth_time", "acr", "sid"];
 
 /// Client attribute: access tokens hold next to nothing.
 const LIGHTWEIGHT: &str = "client.use.lightweight.access.token.enabled";

@@ -26,6 +26,7 @@ mod login_actions;
 pub mod logout;
 mod material;
 pub mod mtls;
+pub mod policies;
 pub mod registration;
 mod revoke;
 mod roles;

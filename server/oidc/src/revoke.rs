@@ -17,6 +17,7 @@ use crate::error::{OAuthError, chain, no_store};
 use crate::form::Form;
 use crate::issue::client_id;
 use crate::logout;
+use crate::policies::{self, Check, PolicyEvent};
 use crate::token::{note_client, refresh_token, refuse};
 
 pub(crate) async fn endpoint(context: Context, headers: HeaderMap, body: Bytes) -> Response {
@@ -50,14 +51,32 @@ async fn revoke(
     let text = form
         .value("token")
         .ok_or_else(|| OAuthError::invalid_request("Token not provided"))?;
+    let check = Check {
+        client: Some(&caller.client.representation),
+        form: Some(&form),
+        headers: Some(headers),
+        ..Check::new(PolicyEvent::Revocation, context)
+    };
     // The hint only says where to look first (section 2.1); what a token is stands in it.
     if let Ok(token) = refresh_token::read(context, text).await {
         own(&caller.client, &token)?;
+        let token_of = Some(&token);
+        policies::enforce(Check {
+            token: token_of,
+            ..check
+        })
+        .await?;
         note_token(event, &token);
         end_part(context, &caller.client, &token).await?;
         return Ok(caller);
     }
-    match bearer::signed_by_us(&context.services, &context.realm, text).await {
+    let found = bearer::signed_by_us(&context.services, &context.realm, text).await;
+    policies::enforce(Check {
+        token: found.as_ref().ok(),
+        ..check
+    })
+    .await?;
+    match found {
         Ok(token) if token.str("typ") == Some("Bearer") => {
             own(&caller.client, &token)?;
             note_token(event, &token);

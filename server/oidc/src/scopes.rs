@@ -1,5 +1,7 @@
 //! Scopes: what a client may have, what it asked for, what it gets (RFC 6749 section 3.3).
 
+use std::collections::BTreeSet;
+
 use realmkeep_representations::{ClientRepresentation, ClientScopeRepresentation};
 use realmkeep_store::Realm;
 
@@ -95,6 +97,16 @@ impl<'a> Scopes<'a> {
             openid: false,
             client_scopes: Vec::new(),
         })
+    }
+
+    /// Without the client scopes that are not among `names`, where there is such a list.
+    #[must_use]
+    pub(crate) fn only(mut self, names: Option<&BTreeSet<String>>) -> Self {
+        if let Some(names) = names {
+            self.client_scopes
+                .retain(|scope| scope.name.as_ref().is_some_and(|name| names.contains(name)));
+        }
+        self
     }
 
     /// All scopes in effect, space separated; resolving it again gives the same scopes.

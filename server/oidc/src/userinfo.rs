@@ -16,6 +16,7 @@ use crate::error::{OAuthError, chain, no_store};
 use crate::form::Form;
 use crate::issue::{client_id, signing_key};
 use crate::material;
+use crate::policies::{self, Check, PolicyEvent};
 use crate::scopes::{OPENID, Scopes};
 use crate::token::refuse;
 
@@ -89,6 +90,17 @@ async fn answer(
         Err(e) => return OAuthError::internal(&chain(&e)).into_response(),
     };
     note(&mut event, &bearer);
+    let check = Check {
+        client: Some(&bearer.client.representation),
+        headers: Some(headers),
+        token: Some(&bearer.token),
+        ..Check::new(PolicyEvent::UserInfo, context)
+    };
+    if let Err(violation) = policies::enforce(check).await {
+        let error = violation.into();
+        refuse(context, event, &error);
+        return error.into_response();
+    }
     let allowed = cors::allows(context, &bearer.client.representation);
     let scope = bearer.token.str("scope").unwrap_or_default();
     if !scope.split(' ').any(|name| name == OPENID) {

@@ -499,49 +499,6 @@ async fn adapters_are_told_to_verify_the_audience() {
     }
 }
 
-/// Profiles and policies come back as they were sent; a policy cannot name a profile that is not there.
-#[tokio::test]
-async fn client_policies_are_kept() {
-    let server = Server::start().await;
-    let admin = server.admin().await;
-    admin.new_realm("r").await;
-    let profiles = json!({"profiles": [{"name": "p", "description": "d", "executors": [
-        {"executor": "pkce-enforcer", "configuration": {"auto-configure": "true"}}]}]});
-    let policies = json!({"policies": [{"name": "q", "enabled": true, "conditions": [
-        {"condition": "any-client", "configuration": {}}], "profiles": ["p"]}]});
-    admin
-        .put("/r/client-policies/policies", policies.clone())
-        .await
-        .is(400);
-    admin
-        .put("/r/client-policies/profiles", profiles.clone())
-        .await
-        .is(204);
-    admin
-        .put("/r/client-policies/policies", policies.clone())
-        .await
-        .is(204);
-    assert_eq!(
-        admin.get("/r/client-policies/profiles").await.body,
-        profiles
-    );
-    assert_eq!(
-        admin.get("/r/client-policies/policies").await.body,
-        policies
-    );
-    let with_global = admin
-        .get("/r/client-policies/profiles?include-global-profiles=true")
-        .await
-        .is(200)
-        .body;
-    assert_eq!(with_global["globalProfiles"], json!([]));
-    let twice = json!({"profiles": [{"name": "p"}, {"name": "p"}]});
-    admin
-        .put("/r/client-policies/profiles", twice)
-        .await
-        .is(400);
-}
-
 /// Effective roles name what is inherited, for the console in one answer; what is left to give is listed,
 /// and several are taken away at once.
 ///

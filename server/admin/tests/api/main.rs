@@ -10,6 +10,7 @@ mod account;
 mod bootstrap;
 mod canary;
 mod ciba_policy;
+mod client_policies;
 mod clients;
 mod credentials;
 mod declarative;

@@ -348,11 +348,16 @@ impl<'a> Login<'a> {
 
     /// The level that this login reached, as `acr` has it.
     pub fn acr(&self) -> String {
-        let sso = i64::from(!self.progress.single_sign_on);
-        let level = self.progress.level.filter(|l| *l >= 0).unwrap_or(sso);
         let client = &self.facts.client.representation;
         let names = level::names(self.facts.realm, client);
-        level::acr(&names, self.facts.request, level)
+        level::acr(&names, self.facts.request, self.reached())
+    }
+
+    /// The level that was reached: where no condition tells, 1, or 0 by the session from before.
+    fn reached(&self) -> i64 {
+        let otherwise = i64::from(!self.progress.single_sign_on);
+        let reached = self.progress.level.max(self.facts.request.flow_level);
+        reached.filter(|l| *l >= 0).unwrap_or(otherwise)
     }
 
     async fn steps_to_go(&mut self, shown: &Shown) -> Result<Option<Stage>, LoginFailure> {
@@ -507,7 +512,7 @@ impl<'a> Login<'a> {
         let request = self.facts.request;
         if request.acr_essential && !request.acr_values.is_empty() {
             let names = level::names(self.facts.realm, &self.facts.client.representation);
-            let reached = self.progress.level.unwrap_or(0);
+            let reached = self.reached();
             let fulfilled = request
                 .acr_values
                 .iter()

@@ -144,6 +144,15 @@ impl Flow {
         Self::build(stored(realm), configs.unwrap_or_default(), flow)
     }
 
+    /// The realm's flow of this name.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be run.
+    pub fn of_name(realm: &Realm, name: &str) -> Result<Self, TreeError> {
+        let found = find(stored(realm), name).ok_or_else(|| TreeError::NoFlow(name.to_owned()))?;
+        Self::new(realm, found)
+    }
+
     fn build(
         flows: &[AuthenticationFlowRepresentation],
         configs: &[realmkeep_representations::AuthenticatorConfigRepresentation],

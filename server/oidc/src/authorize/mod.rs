@@ -38,6 +38,7 @@ use crate::context::Context;
 use crate::cors;
 use crate::form::Form;
 use crate::login_actions::{Start, start};
+use crate::policies::{self, Check, PolicyEvent, SignedObject};
 
 /// `…/protocol/openid-connect/auth`.
 pub(crate) fn routes() -> Router<Arc<Services>> {
@@ -139,13 +140,39 @@ async fn authorize(
     binding: Binding,
 ) -> Result<Response, PageError> {
     let client = requested_client(context, form.value("client_id")).await?;
-    let resolved = match resolve(context, &client, form).await {
-        Ok(resolved) => resolved,
+    let pushed = allowed_to_ask(context, &client, form).await?;
+    let sent = form;
+    let (resolved, object) = match resolve(context, &client, form).await {
+        Ok(Some((form, object))) => (Some(form), object),
+        Ok(None) => (None, None),
         Err(refused) => return refuse_unread(context, &client, form, refused, status).await,
     };
     let form = resolved.as_ref().unwrap_or(form);
     let redirect_uri = redirect::requested_uri(context, &client, form.value("redirect_uri"))?;
-    match read(context, &client, &redirect_uri, form).await {
+    let read = match read(context, &client, &redirect_uri, form).await {
+        Ok(request) => {
+            let check = Check {
+                client: Some(&client.representation),
+                form: Some(sent),
+                headers: Some(headers),
+                request: Some(&request),
+                object: object.as_ref(),
+                pushed,
+                scope: Some(form.value("scope").unwrap_or_default()),
+                ..Check::new(PolicyEvent::Authorization, context)
+            };
+            match policies::enforce(check).await {
+                Ok(effects) => Ok(AuthorizationRequest {
+                    flow: effects.flow.as_ref().map(|(alias, _)| alias.clone()),
+                    flow_level: effects.flow.and_then(|(_, level)| level),
+                    ..request
+                }),
+                Err(violation) => Err(Refused::of_policy(violation)),
+            }
+        }
+        Err(refused) => Err(refused),
+    };
+    match read {
         Ok(request) => proceed(context, &client, request, headers, status, binding).await,
         Err(refused) => {
             let to = Destination {
@@ -155,6 +182,36 @@ async fn authorize(
                 state: form.value("state"),
             };
             refuse(context, &client, &to, refused, status).await
+        }
+    }
+}
+
+/// Asks the realm's policies before the request is looked at; the names of the parameters that were
+/// pushed, where a policy may want to know.
+async fn allowed_to_ask(
+    context: &Context,
+    client: &Client,
+    form: &Form,
+) -> Result<Option<Vec<String>>, PageError> {
+    if !policies::is_in_use(&context.realm) {
+        return Ok(None);
+    }
+    let reference = form.value("request_uri").unwrap_or_default();
+    let pushed = pushed::names(context, client, reference).await?;
+    let check = Check {
+        client: Some(&client.representation),
+        form: Some(form),
+        pushed: pushed.clone(),
+        ..Check::new(PolicyEvent::PreAuthorization, context)
+    };
+    match policies::enforce(check).await {
+        Ok(_) => Ok(pushed),
+        Err(violation) => {
+            // A reference counts once, whatever comes of it.
+            if pushed.is_some() {
+                let _ = pushed::take(context, client, reference).await;
+            }
+            Err(PageError::policy(violation))
         }
     }
 }
@@ -181,8 +238,13 @@ async fn read(
     Ok(request)
 }
 
-/// The parameters that were pushed or signed; None when those that were sent count.
-async fn resolve(context: &Context, client: &Client, form: &Form) -> Result<Option<Form>, Refused> {
+/// The parameters that were pushed or signed, with the signed object; None when those that were sent
+/// count.
+async fn resolve(
+    context: &Context,
+    client: &Client,
+    form: &Form,
+) -> Result<Option<(Form, Option<SignedObject>)>, Refused> {
     if let Some(uri) = form
         .value("request_uri")
         .filter(|uri| uri.starts_with(pushed::PREFIX))
@@ -195,7 +257,8 @@ async fn resolve(context: &Context, client: &Client, form: &Form) -> Result<Opti
             "The client has to push its authorization requests",
         ));
     }
-    object::resolve(context, client, form).await
+    let resolved = object::resolve(context, client, form).await?;
+    Ok(resolved.map(|(form, object)| (form, Some(object))))
 }
 
 /// A request whose parameters could not be had is answered to the address outside of them, if there

@@ -13,6 +13,7 @@ use crate::client_auth;
 use crate::context::Context;
 use crate::error::OAuthError;
 use crate::form::Form;
+use crate::policies::SignedObject;
 
 use super::request::Refused;
 use super::{attribute, pushed};
@@ -40,7 +41,7 @@ enum Required {
     ByReference,
 }
 
-/// The parameters of the request object; None when none was sent, and need not be.
+/// The parameters of the request object, and the object; None when none was sent, and need not be.
 ///
 /// # Errors
 /// What the application is to be told when the object is not good, or has to be there.
@@ -48,7 +49,7 @@ pub(super) async fn resolve(
     context: &Context,
     client: &Client,
     form: &Form,
-) -> Result<Option<Form>, Refused> {
+) -> Result<Option<(Form, SignedObject)>, Refused> {
     let required = required(&client.representation);
     let token: Cow<'_, str> = match (form.value("request"), form.value("request_uri")) {
         (None, None) if required == Required::Nothing => return Ok(None),
@@ -72,7 +73,16 @@ pub(super) async fn resolve(
         (None, Some(uri)) => Cow::Owned(fetch(context, client, uri).await?),
     };
     let object = verified(context, client, &token).await?;
-    merge(client, form, &object, required).map(Some)
+    let form = merge(client, form, &object, required)?;
+    let object = SignedObject {
+        claims: object.claims().clone(),
+        encrypted: is_encrypted(&token),
+    };
+    Ok(Some((form, object)))
+}
+
+fn is_encrypted(token: &str) -> bool {
+    token.split('.').take(6).count() == 5
 }
 
 fn required(client: &ClientRepresentation) -> Required {
@@ -151,9 +161,8 @@ async fn decrypted<'a>(
     client: &ClientRepresentation,
     token: &'a str,
 ) -> Result<Cow<'a, str>, Refused> {
-    let is_encrypted = token.split('.').take(6).count() == 5;
     let pinned = attribute(client, "request.object.encryption.alg").filter(|alg| *alg != "any");
-    match (is_encrypted, pinned) {
+    match (is_encrypted(token), pinned) {
         (false, None) => Ok(Cow::Borrowed(token)),
         (false, Some(_)) => Err(bad("The client has to encrypt its request objects")),
         (true, pinned) => decrypt(context, client, token, pinned)

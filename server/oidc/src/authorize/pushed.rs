@@ -11,7 +11,7 @@ use realmkeep_authn::random;
 use realmkeep_events::{Event, EventType};
 use realmkeep_jose::{base64url, sha256};
 use realmkeep_store::single_use::Space;
-use realmkeep_store::{Batch, Client, Realm, Store};
+use realmkeep_store::{Batch, Client, Realm, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -21,6 +21,7 @@ use crate::cors;
 use crate::dpop;
 use crate::error::{OAuthError, no_store};
 use crate::form::Form;
+use crate::policies::{self, Check, PolicyEvent, SignedObject};
 
 use super::request::Refused;
 use super::{object, redirect, request};
@@ -42,6 +43,9 @@ struct Pushed {
     /// The client's id, not its clientId.
     client: String,
     parameters: Vec<(String, String)>,
+    /// The request object that they came in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    object: Option<SignedObject>,
 }
 
 /// `…/ext/par/request`.
@@ -89,16 +93,29 @@ async fn push(
             "request_uri cannot be pushed; send the parameters or a request object",
         ));
     }
-    let object = object::resolve(context, client, &form)
+    let sent = form;
+    let resolved = object::resolve(context, client, &sent)
         .await
         .map_err(OAuthError::from)?;
-    let form = object.unwrap_or(form);
+    let (form, object) = match resolved {
+        Some((form, object)) => (form, Some(object)),
+        None => (Form::from_pairs(sent.pairs().to_vec()), None),
+    };
     let redirect_uri = redirect::requested_uri(context, client, form.value("redirect_uri"))
         .map_err(|_| {
             OAuthError::invalid_request("Invalid parameter: redirect_uri")
                 .event("invalid_redirect_uri")
         })?;
     let request = request::read(context, client, &redirect_uri, &form).map_err(OAuthError::from)?;
+    policies::enforce(Check {
+        client: Some(&client.representation),
+        form: Some(&sent),
+        headers: Some(headers),
+        request: Some(&request),
+        object: object.as_ref(),
+        ..Check::new(PolicyEvent::PushedAuthorization, context)
+    })
+    .await?;
     let mut parameters: Vec<(String, String)> = form
         .pairs()
         .iter()
@@ -116,6 +133,7 @@ async fn push(
         realm_id: context.realm.id.clone(),
         client: client.representation.id.clone().unwrap_or_default(),
         parameters,
+        object,
     };
     let reference = random::token(32);
     let lifespan = lifespan(&context.realm);
@@ -167,14 +185,14 @@ pub(super) async fn take(
     context: &Context,
     client: &Client,
     request_uri: &str,
-) -> Result<Form, Refused> {
+) -> Result<(Form, Option<SignedObject>), Refused> {
     let unknown = || {
         Refused::new(
             "invalid_request_uri",
             Some("request_uri is not known: push the request again"),
         )
     };
-    let failed = |error: realmkeep_store::StoreError| Refused::from(OAuthError::from(error));
+    let failed = |error: StoreError| Refused::from(OAuthError::from(error));
     let reference = request_uri
         .strip_prefix(PREFIX)
         .filter(|reference| reference.len() <= 64)
@@ -198,7 +216,37 @@ pub(super) async fn take(
         .await
         .map_err(failed)?;
     let pushed = taken.filter(own).ok_or_else(unknown)?;
-    Ok(Form::from_pairs(pushed.parameters))
+    Ok((Form::from_pairs(pushed.parameters), pushed.object))
+}
+
+/// Names of the parameters behind a reference that the client may use, which stays as it is; those of
+/// the object as well.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn names(
+    context: &Context,
+    client: &Client,
+    request_uri: &str,
+) -> Result<Option<Vec<String>>, StoreError> {
+    let Some(reference) = request_uri.strip_prefix(PREFIX).filter(|r| r.len() <= 64) else {
+        return Ok(None);
+    };
+    let store = &context.services.store;
+    let found: Option<Pushed> = store
+        .peek_single_use(Space::PushedRequest, &key(reference), context.now)
+        .await?;
+    let own = found.filter(|pushed| {
+        pushed.realm_id == context.realm.id
+            && Some(pushed.client.as_str()) == client.representation.id.as_deref()
+    });
+    Ok(own.map(|pushed| {
+        pushed
+            .parameters
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect()
+    }))
 }
 
 /// References are kept by hash: who reads the table cannot use them.

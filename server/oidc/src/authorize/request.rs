@@ -12,6 +12,7 @@ use crate::claims::requested::ClaimsRequest;
 use crate::context::Context;
 use crate::error::OAuthError;
 use crate::form::Form;
+use crate::policies::Violation;
 use crate::scopes::{OPENID, Scopes};
 
 use super::attribute;
@@ -52,6 +53,10 @@ impl Refused {
 
     pub(super) fn invalid(description: impl Into<Cow<'static, str>>) -> Self {
         Self::described("invalid_request", description)
+    }
+
+    pub(super) fn of_policy(violation: Violation) -> Self {
+        Self::described(violation.error, violation.description).event(violation.error)
     }
 
     /// The event's error code.
@@ -183,6 +188,8 @@ pub(super) fn read(
         acr: None,
         dpop_jkt,
         device: None,
+        flow: None,
+        flow_level: None,
         subject: wanted_subject.first().map(|subject| (*subject).to_owned()),
     };
     check_size(&request)?;

@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::error::chain;
 
 use super::remember_locale;
+use crate::policies::Violation;
 
 /// `form-action` is absent on purpose: browsers apply it to the redirects after a form as well,
 /// and those lead to the applications.
@@ -54,6 +55,13 @@ impl PageError {
     pub(crate) fn status(mut self, status: StatusCode) -> Self {
         self.status = status;
         self
+    }
+
+    /// A policy of the realm refuses the application.
+    pub(crate) fn policy(violation: Violation) -> Self {
+        Self::bad_request("page-policy", violation.error)
+            .about(violation.description)
+            .status(violation.status)
     }
 
     /// A failure of ours whose cause the log has already.

@@ -21,6 +21,7 @@ use crate::client_auth;
 use crate::context::Context;
 use crate::error::{OAuthError, no_store};
 use crate::form::Form;
+use crate::policies::{self, Check, PolicyEvent, SignedObject};
 use crate::scopes::Scopes;
 use crate::token::{note_client, polled, refuse};
 
@@ -69,15 +70,28 @@ async fn authenticate(
     note_client(event, &authenticated);
     let client = &authenticated.client;
     check_enabled(client)?;
-    let form = match form.value("request") {
-        Some(request) => signed(context, client, request).await?,
+    let sent = form;
+    let (form, object) = match sent.value("request") {
+        Some(request) => {
+            let (form, object) = signed(context, client, request).await?;
+            (form, Some(object))
+        }
         None if attribute(client, "ciba.backchannel.auth.request.signing.alg").is_some() => {
             return Err(OAuthError::invalid_request(
                 "The client has to send a signed authentication request",
             ));
         }
-        None => form,
+        None => (Form::from_pairs(sent.pairs().to_vec()), None),
     };
+    policies::enforce(Check {
+        client: Some(&client.representation),
+        form: Some(&sent),
+        headers: Some(headers),
+        object: object.as_ref(),
+        scope: Some(form.value("scope").unwrap_or_default()),
+        ..Check::new(PolicyEvent::BackchannelAuthentication, context)
+    })
+    .await?;
     let scope = form
         .value("scope")
         .ok_or_else(|| OAuthError::invalid_request("Missing parameter: scope"))?;
@@ -146,7 +160,7 @@ async fn signed(
     context: &Context,
     client: &Arc<Client>,
     request: &str,
-) -> Result<Form, OAuthError> {
+) -> Result<(Form, SignedObject), OAuthError> {
     let refused = |reason: String| {
         OAuthError::invalid_request("The signed authentication request cannot be used")
             .because(reason)
@@ -186,7 +200,11 @@ async fn signed(
             _ => {}
         }
     }
-    Ok(Form::from_pairs(pairs))
+    let object = SignedObject {
+        claims: token.claims().clone(),
+        encrypted: false,
+    };
+    Ok((Form::from_pairs(pairs), object))
 }
 
 /// A request counts once, by its `jti`: who overhears it cannot trouble the user with it again.

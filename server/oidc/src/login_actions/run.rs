@@ -29,6 +29,9 @@ use super::address::{Form, Opened};
 use super::broker;
 use super::show::{self, Asked, Place};
 
+/// The event of a login that does not reach the level that it has to.
+const ACR_NOT_FULFILLED: &str = "acr_not_fulfilled";
+
 /// How a login begins.
 #[derive(Debug, Default)]
 pub(crate) struct Start {
@@ -63,7 +66,7 @@ pub(crate) async fn start(
     if wants_the_unknown(context, client, &request) {
         return Err(PageError::bad_request("acrNotFulfilled", "invalid_request"));
     }
-    let flow = flow_of(context, client, how.binding)?;
+    let flow = flow_of(context, client, how.binding, &request)?;
     let mut progress = Progress::new(random::token(16), &flow.version);
     progress.started = context.now;
     if let Some(before) = how.asked_by {
@@ -88,8 +91,27 @@ pub(crate) async fn start(
         tab_id: how.tab_id,
         form: None,
     };
-    let stage = part.decided(&mut login, stage).await?;
-    part.conclude(login, stage).await
+    let decided = part.decided(&mut login, stage).await?;
+    // The session that is there is not good enough: another proof may be.
+    if let Stage::Denied { event, .. } = &decided.stage
+        && *event == ACR_NOT_FULFILLED
+        && login.progress.single_sign_on
+        && request.reauthenticate.is_none()
+        && let Some(known) = &login.facts.browser.session
+    {
+        let again = AuthorizationRequest {
+            reauthenticate: Some(known.session.id.clone()),
+            ..request.clone()
+        };
+        let how = Start {
+            binding: part.binding,
+            tab_id: part.tab_id.clone(),
+            status: part.status,
+            ..Start::default()
+        };
+        return Box::pin(start(context, client, again, headers, how)).await;
+    }
+    part.conclude(login, decided).await
 }
 
 /// Goes on with what the link of a mail allows: from `progress`, in whichever browser opened it.
@@ -101,7 +123,7 @@ pub(super) async fn follow_link(
     binding: Binding,
     progress: impl FnOnce(&Flow, Progress) -> Option<Progress>,
 ) -> Result<Response, PageError> {
-    let flow = flow_of(context, client, binding)?;
+    let flow = flow_of(context, client, binding, &request)?;
     let mut fresh = Progress::new(random::token(16), &flow.version);
     fresh.started = context.now;
     let Some(progress) = progress(&flow, fresh) else {
@@ -155,7 +177,7 @@ pub(super) async fn go_on(
     if expired {
         return again("expired-again", state.request, tab_id).await;
     }
-    let flow = flow_of(context, client, state.binding)?;
+    let flow = flow_of(context, client, state.binding, &state.request)?;
     let session = alive_session(context, headers).await?;
     // A login goes on with the flow and the session that it began with.
     let own = |id: &String| session.as_ref().is_some_and(|s| s.session.id == *id);
@@ -686,10 +708,19 @@ fn proof_before_action(facts: &Facts<'_>) -> Option<String> {
     (max_age == 0 || age > max_age).then(|| known.session.id.clone())
 }
 
-fn flow_of(context: &Context, client: &Client, binding: Binding) -> Result<Flow, PageError> {
-    binding
-        .flow(&context.realm, &client.representation)
-        .map_err(|e| PageError::internal(&e))
+/// The flow of the login: one that a policy chose for it, or else the one that is bound.
+fn flow_of(
+    context: &Context,
+    client: &Client,
+    binding: Binding,
+    request: &AuthorizationRequest,
+) -> Result<Flow, PageError> {
+    let chosen = request.flow.as_deref();
+    let flow = match chosen.filter(|_| binding == Binding::Browser) {
+        Some(alias) => Flow::of_name(&context.realm, alias),
+        None => binding.flow(&context.realm, &client.representation),
+    };
+    flow.map_err(|e| PageError::internal(&e))
 }
 
 fn facts<'a>(

@@ -29,9 +29,11 @@ use crate::binding::Binding;
 use crate::browser::{PageError, clear_cookie, page, protect};
 use crate::client_auth;
 use crate::context::Context;
+use crate::cors;
 use crate::dpop;
 use crate::error::{OAuthError, no_store};
 use crate::form::Form;
+use crate::policies::{self, Check, PolicyEvent};
 use crate::session_status;
 use crate::token;
 
@@ -48,7 +50,10 @@ const CONFIRM_LIFESPAN: i64 = 1_800;
 pub(crate) fn routes() -> Router<Arc<Services>> {
     let path = "/realms/{realm}/protocol/openid-connect/logout";
     Router::new()
-        .route(path, get(by_query).post(by_form))
+        .route(
+            path,
+            get(by_query).post(by_form).options(cors::preflight_post),
+        )
         .route(&format!("{path}/logout-confirm"), post(confirm))
 }
 
@@ -92,16 +97,28 @@ async fn by_client(context: &Context, headers: &HeaderMap, form: &Form) -> Respo
             if ended {
                 context.emit(&event);
             }
-            (StatusCode::NO_CONTENT, no_store()).into_response()
+            let response = (StatusCode::NO_CONTENT, no_store()).into_response();
+            exposed(context, client.as_deref(), response)
         }
         Err(error) => {
             token::refuse(context, event, &error);
             let response = error.into_response();
-            match client {
+            let response = match &client {
                 Some(client) => dpop::nonce::supply(context, &client.representation, response),
                 None => response,
-            }
+            };
+            exposed(context, client.as_deref(), response)
         }
+    }
+}
+
+/// A page of the client may read the answer.
+fn exposed(context: &Context, client: Option<&Client>, response: Response) -> Response {
+    match client {
+        Some(client) if cors::allows(context, &client.representation) => {
+            cors::expose(context, response)
+        }
+        _ => response,
     }
 }
 
@@ -123,6 +140,14 @@ async fn end_of_token(
         )
         .event("invalid_token"));
     }
+    policies::enforce(Check {
+        client: Some(client),
+        form: Some(form),
+        headers: Some(headers),
+        token: Some(&refresh),
+        ..Check::new(PolicyEvent::Logout, context)
+    })
+    .await?;
     let proven = Binding::proven(context, headers, "logout", client).await?;
     if !proven.satisfies(&Binding::of_token(&refresh)) {
         return Err(
@@ -156,6 +181,7 @@ async fn logout(
         None => None,
     };
     let then = requested_return(context, &form, hint.as_ref()).await?;
+    ask_policies(context, &form, then.client_id.as_deref(), status).await?;
     let session = alive_session(context, headers).await?;
     let Some(hint) = hint else {
         return match session {
@@ -169,6 +195,33 @@ async fn logout(
     let ours = session.as_ref().is_none_or(|s| s.session.id == hinted);
     let told = end(context, hinted, user, &then).await?;
     leave(context, then, told, status, ours)
+}
+
+/// Asks the realm's policies about a browser that some client sends here to sign its user out.
+async fn ask_policies(
+    context: &Context,
+    form: &Form,
+    client_id: Option<&str>,
+    status: StatusCode,
+) -> Result<(), PageError> {
+    let store = &context.services.store;
+    let client = match client_id {
+        Some(id) => store.client(&context.realm, id).await?,
+        None => None,
+    };
+    let Some(client) = client else {
+        return Ok(());
+    };
+    let check = Check {
+        client: Some(&client.representation),
+        form: Some(form),
+        by_get: status == StatusCode::FOUND,
+        ..Check::new(PolicyEvent::Logout, context)
+    };
+    policies::enforce(check)
+        .await
+        .map(|_| ())
+        .map_err(PageError::policy)
 }
 
 /// The claims of an ID token of this realm. It may have expired, as it only has to say who it was for.

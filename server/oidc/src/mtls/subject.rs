@@ -72,6 +72,11 @@ pub(crate) fn equals(written: &str, name: &Name) -> bool {
     parse(written).is_some_and(|parsed| parsed == *name)
 }
 
+/// Whether two names written as RFC 4514 has it are the same.
+pub(crate) fn same(one: &str, other: &str) -> bool {
+    parse(one).is_some_and(|one| parse(other) == Some(one))
+}
+
 fn parts(name: &X509Name<'_>) -> Option<Name> {
     let mut all = Vec::new();
     for attribute in name.iter_attributes() {

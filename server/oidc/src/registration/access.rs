@@ -1,14 +1,17 @@
 //! Who may register, and manage, clients.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use realmkeep_model::fresh;
-use realmkeep_store::Client;
 use realmkeep_store::initial_access::{InitialAccess, RegistrationAccess};
+use realmkeep_store::{Client, Subject};
 
 use super::tokens;
 use crate::bearer::{self, BearerError};
 use crate::context::Context;
 use crate::error::{OAuthError, chain};
+use crate::policies::{Author, Writer};
 use crate::roles;
 use crate::scopes::Scopes;
 
@@ -25,6 +28,7 @@ pub(super) enum Access {
         create: bool,
         view: bool,
         manage: bool,
+        subject: Arc<Subject>,
     },
 }
 
@@ -85,7 +89,19 @@ impl Access {
             create: manage || has("create-client"),
             view: manage || has("view-clients"),
             manage,
+            subject: bearer.subject.clone(),
         })
+    }
+
+    /// Who writes the client, as client policies tell it.
+    pub(super) fn author(&self) -> Author {
+        let (writer, subject) = match self {
+            Self::Anonymous => (Writer::Anonymous, None),
+            Self::Initial(_) => (Writer::InitialAccessToken, None),
+            Self::Registration(_) => (Writer::RegistrationAccessToken, None),
+            Self::Roles { subject, .. } => (Writer::AuthenticatedUser, Some(subject.clone())),
+        };
+        Author { writer, subject }
     }
 
     /// Whose policies bind a client that is registered now.

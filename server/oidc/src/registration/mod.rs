@@ -2,6 +2,7 @@
 //! Registration), and the same with the server's own representation of clients.
 
 mod access;
+mod client_policies;
 mod metadata;
 mod nodes;
 mod policies;
@@ -132,12 +133,15 @@ async fn register(context: &Context, headers: &HeaderMap, body: &Bytes, form: Wi
         let given = object(body)?;
         let mut client = new_client(context);
         write(context, &given, &mut client, form)?;
+        client_policies::register(context, &access, &given, &mut client).await?;
         let request = Request {
             client: &mut client,
             before: None,
         };
         policies.check(context, request).await?;
         check_sector(context, &client).await?;
+        finish_secret(&mut client);
+        client_policies::registered(context, &access, &mut client).await?;
         let (token, client) = insert(context, client, &access).await?;
         let mut event = context.event(EventType::ClientRegister);
         event.client_id.clone_from(&client.client_id);
@@ -211,11 +215,13 @@ async fn update(
         if client.public_client != Some(true) && client.secret.is_none() {
             client.secret.clone_from(&before.secret);
         }
+        let keeps_token = client_policies::update(context, &access, before, &mut client).await?;
         finish_secret(&mut client);
         if let Ok(Some(rotation)) = SecretRotation::of(&client) {
             let fresh = || SecretString::new(random::token(32));
             rotation.apply(&mut client, Occasion::Registration, context.now, fresh);
         }
+        client_policies::updated(context, &access, &mut client).await?;
         // An administrator is bound by nothing here, a client by what it was registered under.
         if let (Access::Registration(_), Some(row)) = (&access, &row) {
             let policies = Policies::of(context, &row.auth).await?;
@@ -228,7 +234,14 @@ async fn update(
         if sector_differs(before, &client) {
             check_sector(context, &client).await?;
         }
-        let token = replace(context, before, &client, &access, row).await?;
+        let kept = row.as_ref().map(|row| row.token_id.clone());
+        let kept = kept.filter(|_| keeps_token && matches!(access, Access::Registration(_)));
+        let row = row.filter(|_| kept.is_none());
+        let mut token = replace(context, before, &client, &access, row).await?;
+        if let Some(id) = kept {
+            let (services, realm) = (&context.services, &context.realm);
+            token = Some(registration_access_token(services, realm, &id).await?);
+        }
         let mut event = context.event(EventType::ClientUpdate);
         event.client_id = Some(client_id.to_owned());
         context.emit(&event);
@@ -519,10 +532,9 @@ fn finish_secret(client: &mut ClientRepresentation) {
 /// Writes a new client with all that belongs to it; its registration access token.
 async fn insert(
     context: &Context,
-    mut client: ClientRepresentation,
+    client: ClientRepresentation,
     access: &Access,
 ) -> Result<(String, ClientRepresentation), OAuthError> {
-    finish_secret(&mut client);
     let store = &context.services.store;
     let realm = &context.realm;
     let id = client.id.clone().unwrap_or_default();

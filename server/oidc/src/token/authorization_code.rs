@@ -10,6 +10,7 @@ use super::{TokenRequest, offline};
 use crate::context::Context;
 use crate::error::OAuthError;
 use crate::issue::{self, Extras, Grant, GrantKind, Place, TokenResponse};
+use crate::policies::{Check, PolicyEvent};
 use crate::scopes::Scopes;
 
 pub(super) const NAME: &str = "authorization_code";
@@ -87,6 +88,9 @@ async fn exchange(
         )
         .event("invalid_code"));
     }
+    let check = request.check(PolicyEvent::TokenRequest);
+    let scope = Some(record.scope.as_str());
+    let policy = request.enforce(Check { scope, ..check }).await?;
     let gone = || {
         OAuthError::invalid_grant("Session not active")
             .event("user_session_not_found")
@@ -110,6 +114,7 @@ async fn exchange(
     let extras = Extras {
         binding: request.binding.clone(),
         refresh_session: offline.as_ref(),
+        policy,
         ..Extras::default()
     };
     let grant = Grant {

@@ -9,6 +9,7 @@ use realmkeep_store::sessions::{ClientSessionDetail, UserSession, UserSessionDet
 use super::{TokenRequest, offline};
 use crate::error::OAuthError;
 use crate::issue::{self, Extras, Grant, GrantKind, Place, TokenResponse};
+use crate::policies::{Check, PolicyEvent};
 use crate::scopes::Scopes;
 
 pub(super) const NAME: &str = "client_credentials";
@@ -36,6 +37,9 @@ pub(super) async fn issue(
         .event("invalid_client"));
     }
     let scopes = Scopes::resolve(&context.realm, representation, form.value("scope"))?;
+    let check = request.check(PolicyEvent::ServiceAccountToken);
+    let scope = Some(form.value("scope").unwrap_or_default());
+    let policy = request.enforce(Check { scope, ..check }).await?;
     let store = &context.services.store;
     let missing = || {
         OAuthError::unauthorized_client("The client has no service account")
@@ -81,6 +85,7 @@ pub(super) async fn issue(
     }
     let extras = Extras {
         binding: request.binding.clone(),
+        policy,
         ..Extras::default()
     };
     let grant = Grant {

@@ -15,7 +15,9 @@ use realmkeep_store::sessions::{ClientSessionDetail, UserSessionDetail};
 use realmkeep_store::{Batch, Step, StoreError, Subject, Touch};
 
 use super::external_identity::{ExternalIdentity, config, identify};
-use super::token_exchange::{Kind, audience, check_audience, invalid_token, sign, unsupported};
+use super::token_exchange::{
+    Kind, audience, check_audience, enforce, invalid_token, sign, unsupported,
+};
 use super::{TokenRequest, offline};
 use crate::error::OAuthError;
 use crate::issue::{self, Extras, Grant, GrantKind, TokenResponse};
@@ -75,6 +77,8 @@ pub(super) async fn exchange(
     let alias = provider.alias.clone().unwrap_or_default();
     event.details.insert("identity_provider", alias.clone());
     check_allowed(representation, &alias)?;
+    let policy = enforce(request, Some(&alias)).await?;
+    let scopes = scopes.only(policy.scopes.as_ref());
     let identity = identify(request, provider).await?;
     event
         .details
@@ -107,6 +111,7 @@ pub(super) async fn exchange(
         no_id_token: kind != Kind::Id,
         audience,
         issued_token_type: Some(kind.name()),
+        policy,
         ..Extras::default()
     };
     let grant = Grant {
@@ -127,9 +132,9 @@ pub(super) async fn exchange(
     for step in steps.drain(..) {
         batch.push(step);
     }
-    offline::keep(context, &mut batch, &session, representation, &detail)?;
-    match services.store.commit(batch).await {
-        Ok(_) => {}
+    let begun = (&session, &detail);
+    match offline::write(request, event, &prepared, begun, batch).await {
+        Ok(()) => {}
         // Somebody else made the account meanwhile.
         Err(StoreError::Conflict(_)) => return Err(exists("the username is taken by now")),
         Err(e) => return Err(e.into()),

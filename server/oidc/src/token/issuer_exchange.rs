@@ -10,7 +10,7 @@ use url::Url;
 
 use super::TokenRequest;
 use super::external_exchange::{check_allowed, provider};
-use super::token_exchange::subject_token;
+use super::token_exchange::{enforce, subject_token};
 use crate::error::OAuthError;
 use crate::issue::{TokenResponse, client_id};
 
@@ -27,6 +27,7 @@ pub(super) async fn exchange(
     let alias = provider.alias.as_deref().unwrap_or_default();
     event.details.insert("requested_issuer", alias.to_owned());
     check_allowed(&request.client.representation, alias)?;
+    enforce(request, Some(alias)).await?;
     let (subject, _) = subject_token(request).await?;
     event.user_id.clone_from(&subject.subject.user.id);
     let session = subject.session.as_ref();

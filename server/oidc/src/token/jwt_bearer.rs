@@ -13,6 +13,7 @@ use realmkeep_store::single_use::Space;
 use super::{TokenRequest, offline};
 use crate::error::OAuthError;
 use crate::issue::{self, Extras, Grant, GrantKind, Place, TokenResponse};
+use crate::policies::{Check, Effects, PolicyEvent};
 use crate::scopes::Scopes;
 
 pub(super) const NAME: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -45,7 +46,8 @@ pub(super) async fn redeem(
             "Scope offline_access not allowed for the JWT authorization grant",
         ));
     }
-    let user_id = vouched_for(request, text, event).await?;
+    let (user_id, policy) = vouched_for(request, text, event).await?;
+    let scopes = scopes.only(policy.scopes.as_ref());
     event.user_id = Some(user_id.clone());
     let services = &context.services;
     let subject = services.store.subject(&context.realm, &user_id).await?;
@@ -67,6 +69,7 @@ pub(super) async fn redeem(
         binding: request.binding.clone(),
         // The client can come again with another assertion.
         no_refresh_token: true,
+        policy,
         ..Extras::default()
     };
     let grant = Grant {
@@ -79,10 +82,8 @@ pub(super) async fn redeem(
         client_session: Some(&detail),
     };
     let prepared = issue::prepare(context, grant).await?.with(extras);
-    let mut batch = Batch::new();
-    offline::keep(context, &mut batch, &session, representation, &detail)?;
-    request.stage(event, &prepared, &mut batch);
-    services.store.commit(batch).await?;
+    let begun = (&session, &detail);
+    offline::write(request, event, &prepared, begun, Batch::new()).await?;
     prepared.sign(&Place::first())
 }
 
@@ -107,12 +108,12 @@ fn check_client(client: &ClientRepresentation) -> Result<(), OAuthError> {
     Ok(())
 }
 
-/// The id of the user whom a good assertion is about.
+/// The id of the user whom a good assertion is about, and what the realm's policies wish of the answer.
 async fn vouched_for(
     request: &TokenRequest<'_>,
     text: &str,
     event: &mut Event,
-) -> Result<String, OAuthError> {
+) -> Result<(String, Effects), OAuthError> {
     let context = request.context;
     let jwt = UnverifiedJwt::parse(text).map_err(|e| refused(e.to_string()))?;
     let issuer = jwt
@@ -165,6 +166,12 @@ async fn vouched_for(
         ..Checks::new(context.now)
     };
     checks.check(&token).map_err(|e| refused(e.to_string()))?;
+    let check = Check {
+        assertion: Some(text),
+        identity_provider: Some(alias),
+        ..request.check(PolicyEvent::JwtAuthorizationGrant)
+    };
+    let policy = request.enforce(check).await?;
     let subject = token.sub().unwrap_or_default();
     let store = &context.services.store;
     let users = store
@@ -194,7 +201,7 @@ async fn vouched_for(
             return Err(refused("the assertion was used before"));
         }
     }
-    Ok(user)
+    Ok((user, policy))
 }
 
 /// The one enabled provider with this issuer, if the client may use it.

@@ -30,6 +30,7 @@ use crate::dpop;
 use crate::error::{OAuthError, no_store};
 use crate::form::Form;
 use crate::issue::{Prepared, TokenResponse, client_id};
+use crate::policies::{self, Check, Effects, PolicyEvent};
 
 /// The grants that work, as metadata lists them.
 pub const GRANTS: [&str; 8] = [
@@ -98,11 +99,36 @@ pub(crate) struct TokenRequest<'a> {
     pub(crate) context: &'a Context,
     pub(crate) client: &'a Arc<Client>,
     pub(crate) form: &'a Form,
+    pub(crate) headers: &'a HeaderMap,
     /// The keys that the sender proved to have.
     pub(crate) binding: Binding,
 }
 
-impl TokenRequest<'_> {
+impl<'a> TokenRequest<'a> {
+    /// The request as the realm's policies look at it.
+    pub(crate) fn check(&self, event: PolicyEvent) -> Check<'a> {
+        Check {
+            client: Some(&self.client.representation),
+            form: Some(self.form),
+            headers: Some(self.headers),
+            ..Check::new(event, self.context)
+        }
+    }
+
+    /// Asks the realm's policies. A client that comes under rules for the rotation of its secret for
+    /// the first time has a secret that ends from now on.
+    ///
+    /// # Errors
+    /// What a policy refuses the request with.
+    pub(crate) async fn enforce(&self, check: Check<'_>) -> Result<Effects, OAuthError> {
+        let effects = policies::enforce(check).await?;
+        if let Some(rotation) = &effects.rotation {
+            let client = &self.client.representation;
+            policies::begin_secret_expiry(self.context, client, rotation).await?;
+        }
+        Ok(effects)
+    }
+
     /// Adds the event of the grant to the batch of what it changes.
     pub(crate) fn stage(&self, event: &mut Event, prepared: &Prepared<'_>, batch: &mut Batch) {
         prepared.note(event);
@@ -154,6 +180,7 @@ async fn grant(
         context,
         client,
         form: &form,
+        headers,
         binding,
     };
     let tokens = match name {

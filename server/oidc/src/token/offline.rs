@@ -2,12 +2,15 @@
 //! 11). Each stands for an offline session of its own, which has other ids than any login.
 
 use realmkeep_authn::{random, session};
+use realmkeep_events::Event;
 use realmkeep_representations::ClientRepresentation;
 use realmkeep_store::sessions::{ClientSessionDetail, UserSession, UserSessionDetail};
 use realmkeep_store::{Batch, Realm, Store, StoreError, Subject};
 
+use super::TokenRequest;
 use crate::context::Context;
 use crate::error::OAuthError;
+use crate::issue::Prepared;
 use crate::scopes::{OFFLINE_ACCESS, Scopes};
 
 /// Realm role that the user has to have, and the client in its scope.
@@ -96,6 +99,26 @@ pub(super) fn begin(context: &Context, user_id: &str, login: &UserSessionDetail)
     };
     session.expires = session::expiry_of(&context.realm, &session, context.now);
     session
+}
+
+/// Writes down a session that a grant begins, with all that comes of it: the common end of grants that
+/// need no browser.
+///
+/// # Errors
+/// When the database fails, or something in the batch came too late.
+pub(super) async fn write(
+    request: &TokenRequest<'_>,
+    event: &mut Event,
+    prepared: &Prepared<'_>,
+    (session, detail): (&UserSession, &ClientSessionDetail),
+    mut batch: Batch,
+) -> Result<(), StoreError> {
+    let context = request.context;
+    let client = &request.client.representation;
+    keep(context, &mut batch, session, client, detail)?;
+    request.stage(event, prepared, &mut batch);
+    context.services.store.commit(batch).await?;
+    Ok(())
 }
 
 /// Adds the steps that keep an offline session and the client's part in it.

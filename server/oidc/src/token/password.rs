@@ -11,6 +11,7 @@ use crate::authorize::AUTH_METHOD;
 use crate::error::{OAuthError, chain};
 use crate::issue::{self, Extras, Grant, GrantKind, Place, TokenResponse};
 use crate::material::ACR_NOTE;
+use crate::policies::PolicyEvent;
 use crate::scopes::Scopes;
 
 pub(super) const NAME: &str = "password";
@@ -29,6 +30,8 @@ pub(super) async fn login(
         )
         .event("not_allowed"));
     }
+    let check = request.check(PolicyEvent::PasswordGrant);
+    let policy = request.enforce(check).await?;
     let scopes = Scopes::resolve(&context.realm, representation, form.value("scope"))?;
     let username = form.value("username").ok_or_else(|| OAuthError {
         status: http::StatusCode::UNAUTHORIZED,
@@ -72,6 +75,7 @@ pub(super) async fn login(
     };
     let extras = Extras {
         binding: request.binding.clone(),
+        policy,
         ..Extras::default()
     };
     let grant = Grant {
@@ -84,10 +88,8 @@ pub(super) async fn login(
         client_session: Some(&detail),
     };
     let prepared = issue::prepare(context, grant).await?.with(extras);
-    let mut batch = proven.batch;
-    offline::keep(context, &mut batch, &session, representation, &detail)?;
-    request.stage(event, &prepared, &mut batch);
-    context.services.store.commit(batch).await?;
+    let begun = (&session, &detail);
+    offline::write(request, event, &prepared, begun, proven.batch).await?;
     prepared.sign(&Place::first())
 }
 

@@ -10,6 +10,7 @@ use super::{TokenRequest, offline};
 use crate::authorize::consent;
 use crate::error::OAuthError;
 use crate::issue::{self, Extras, Grant, GrantKind, Place, TokenResponse};
+use crate::policies::{Check, PolicyEvent};
 use crate::scopes::Scopes;
 
 /// A client that polls too fast has to wait so many seconds longer (RFC 8628 section 3.5) …
@@ -101,6 +102,18 @@ pub(super) async fn redeem(
     let representation = &client.representation;
     let store = &context.services.store;
     let own_id = representation.id.as_deref().unwrap_or_default();
+    let asked = match kind {
+        GrantKind::Ciba => PolicyEvent::BackchannelToken,
+        _ => PolicyEvent::DeviceToken,
+    };
+    let check = request.check(asked);
+    let granted = (kind == GrantKind::Ciba).then_some(scope);
+    let policy = request
+        .enforce(Check {
+            scope: granted,
+            ..check
+        })
+        .await?;
     let gone = || {
         OAuthError::invalid_grant("Session not active")
             .event("user_session_not_found")
@@ -131,6 +144,7 @@ pub(super) async fn redeem(
     let extras = Extras {
         binding: request.binding.clone(),
         refresh_session: offline.as_ref(),
+        policy,
         ..Extras::default()
     };
     let grant = Grant {

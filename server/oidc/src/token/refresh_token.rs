@@ -19,6 +19,7 @@ use crate::issue::{
     self, Extras, Grant, GrantKind, OFFLINE, Place, REFRESH, TokenResponse, client_id,
 };
 use crate::lifespans;
+use crate::policies::{Check, PolicyEvent};
 use crate::scopes::Scopes;
 
 pub(super) const NAME: &str = "refresh_token";
@@ -50,6 +51,11 @@ pub(super) async fn refresh(
             "Invalid refresh token. Token client and authorized client don't match",
         ));
     }
+    let check = Check {
+        token: Some(&token),
+        ..request.check(PolicyEvent::TokenRefresh)
+    };
+    let policy = request.enforce(check).await?;
     let place = place(&token);
     let found = find(context, client, &token, &place).await?;
     check_not_before(context, client, &token)?;
@@ -80,6 +86,7 @@ pub(super) async fn refresh(
         binding: request.binding.clone(),
         // RFC 6749 section 6: the refresh token's own scope stays as it is.
         refresh_scope: asked.map(|_| granted.to_owned()),
+        policy,
         ..Extras::default()
     };
     let grant = Grant {
@@ -91,9 +98,10 @@ pub(super) async fn refresh(
         nonce: None,
         client_session: Some(&found.part.detail),
     };
+    let moves_on = !extras.policy.keep_refresh_token;
     let prepared = issue::prepare(context, grant).await?.with(extras);
     prepared.note(event);
-    let next = advance(context, &found, place, event).await?;
+    let next = advance(context, &found, place, moves_on, event).await?;
     prepared.sign(&next)
 }
 
@@ -244,17 +252,19 @@ fn narrowed<'a>(
     Scopes::resolve(&context.realm, &client.representation, Some(asked))
 }
 
-/// Moves session, client session and line forward; the place of the next refresh token.
+/// Moves session, client session and line forward; the place of the next refresh token. The line stays
+/// where it is unless it `moves_on`: no next token is handed out.
 async fn advance(
     context: &Context,
     found: &Found,
     place: Place,
+    moves_on: bool,
     event: &mut Event,
 ) -> Result<Place, OAuthError> {
     let settings = &context.realm.settings;
     let live = found.family.map_or(0, |family| family.generation);
     if place.generation == live {
-        if settings.revoke_refresh_token != Some(true) {
+        if settings.revoke_refresh_token != Some(true) || !moves_on {
             commit(context, found, None, event).await?;
             return Ok(place);
         }

@@ -12,6 +12,7 @@ use crate::bearer::{self, Bearer, BearerError};
 use crate::binding::Binding;
 use crate::error::{OAuthError, chain};
 use crate::issue::{self, Extras, Grant, GrantKind, Place, Prepared, TokenResponse, client_id};
+use crate::policies::{Check, Effects, PolicyEvent};
 use crate::scopes::{OPENID, Scopes};
 
 pub(super) const NAME: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -72,7 +73,9 @@ pub(super) async fn exchange(
         .str("scope")
         .is_some_and(|scope| scope.split(' ').any(|name| name == OPENID));
     let asked_for = request.form.value("scope").or(openid.then_some(OPENID));
+    let policy = enforce(request, None).await?;
     let scopes = Scopes::resolve(&context.realm, representation, asked_for)?;
+    let scopes = scopes.only(policy.scopes.as_ref());
     if offline::is_requested(&scopes) {
         return Err(OAuthError::invalid_request(
             "Scope offline_access not allowed for token exchange",
@@ -122,6 +125,7 @@ pub(super) async fn exchange(
         no_id_token: kind != Kind::Id,
         audience,
         issued_token_type: Some(kind.name()),
+        policy,
         ..Extras::default()
     };
     let grant = Grant {
@@ -144,6 +148,21 @@ pub(super) async fn exchange(
         }
     }
     sign(prepared, kind)
+}
+
+/// Asks the realm's policies; `alias` is the identity provider that the subject token is of.
+pub(super) async fn enforce(
+    request: &TokenRequest<'_>,
+    alias: Option<&str>,
+) -> Result<Effects, OAuthError> {
+    let form = request.form;
+    let check = Check {
+        scope: Some(form.value("scope").unwrap_or_default()),
+        assertion: form.value("subject_token"),
+        identity_provider: alias,
+        ..request.check(PolicyEvent::TokenExchange)
+    };
+    request.enforce(check).await
 }
 
 /// What is sent for the wanted kind.

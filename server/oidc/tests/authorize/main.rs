@@ -17,6 +17,7 @@ mod device;
 mod encrypted;
 mod hostile;
 mod lifespans;
+mod policies;
 mod prompt;
 mod pushed;
 mod registration;

@@ -329,3 +329,29 @@ async fn an_action_needs_the_level_of_its_credential() {
     assert_eq!(seen.answer()["kc_action_status"], "success");
     assert_eq!(id_token(&server, &seen).await["acr"], "silver");
 }
+
+/// A session from before that does not reach a level that is essential is not the end: whoever it is
+/// proves again who they are.
+#[tokio::test]
+async fn a_session_below_an_essential_level_is_proven_again() {
+    let server = server().await;
+    let essential = json!({"id_token": {"acr": {"essential": true, "values": ["silver"]}}});
+    let claims = essential.to_string();
+    server
+        .change_realm(|realm| {
+            let map = json!({"silver": 1}).to_string();
+            let attributes = realm.attributes.get_or_insert_default();
+            attributes.insert("acr.loa.map".to_owned(), map);
+        })
+        .await;
+    let browser = Browser::default();
+    let first = browser.login(&server, &[("claims", &claims)]).await;
+    assert_eq!(id_token(&server, &first).await["acr"], "silver");
+    let none = [("claims", claims.as_str()), ("prompt", "none")];
+    let seen = browser.get(&server, &authorize(&server, &none)).await;
+    assert_eq!(seen.answer()["error"], "login_required");
+    let page = open(&server, &browser, &[("claims", &claims)]).await;
+    asks(&page, "password");
+    let again = send(&server, &browser, &page, &PASSWORD).await;
+    assert_eq!(id_token(&server, &again).await["acr"], "silver");
+}

@@ -22,6 +22,7 @@ mod introspection;
 mod jwt_bearer;
 mod mtls;
 mod offline;
+mod policies;
 mod service_accounts;
 mod sessions;
 mod substitution;

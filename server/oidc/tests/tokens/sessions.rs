@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::{Answer, Server, claims};
-use crate::{CONF, fill, form, next, password, refresh, server};
+use crate::{CONF, fill, form, next, password, post_with, refresh, server};
 
 const IDLE: &str = "Session not active";
 const OLD: &str = "Token is not active";
@@ -225,4 +225,41 @@ async fn all_sessions_can_be_ended() {
         .await;
     assert_eq!(seen.status, 401);
     password(&server, "openid").await.granted();
+}
+
+/// A page of the client may read whether its user was signed out, and pages of others may not.
+#[tokio::test]
+async fn a_page_may_read_the_answer_of_a_logout() {
+    let server = server().await;
+    server
+        .change_client("conf", |client| {
+            client.web_origins = Some(vec!["https://app.test".to_owned()]);
+        })
+        .await;
+    for (origin, may) in [("https://app.test", true), ("https://evil.test", false)] {
+        let token = next(&password(&server, "openid").await);
+        let own = form(&[&[("refresh_token", token.as_str())], &CONF]);
+        for status in [204, 400] {
+            let bad = [("refresh_token", "x"), CONF[0], CONF[1]];
+            let sent = if status == 204 { &own[..] } else { &bad[..] };
+            let answer = post_with(&server, "logout", sent, &[("Origin", origin)]).await;
+            assert_eq!(answer.status, status, "{answer:?}");
+            let allowed = answer.headers.get("access-control-allow-origin");
+            assert_eq!(
+                allowed.is_some_and(|value| value == origin),
+                may,
+                "{origin}"
+            );
+        }
+    }
+    let preflight = server
+        .http
+        .request(reqwest::Method::OPTIONS, server.url("logout"))
+        .header("Origin", "https://app.test");
+    let answer = preflight.send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(
+        answer.headers()["access-control-allow-methods"],
+        "POST, OPTIONS"
+    );
 }
