@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 
 const dist = new URL('./dist/', import.meta.url).pathname;
 const served = join(dist, 'served');
@@ -32,7 +32,10 @@ const put = (name, bytes) => {
   mkdirSync(join(path, '..'), { recursive: true });
   digest.update(name).update(bytes);
   if (name.endsWith('.woff2')) writeFileSync(path, bytes);
-  else writeFileSync(`${path}.gz`, gzipSync(bytes, { level: 9 }));
+  else {
+    writeFileSync(`${path}.br`, brotliCompressSync(bytes));
+    writeFileSync(`${path}.gz`, gzipSync(bytes, { level: 9 }));
+  }
 };
 for (const name of readdirSync(join(dist, 'assets'))) put(`assets/${name}`, readFileSync(join(dist, 'assets', name)));
 for (const console of ['admin', 'account']) {

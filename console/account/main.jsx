@@ -2,7 +2,7 @@ import '@patternfly/patternfly/patternfly.min.css';
 import '@patternfly/patternfly/patternfly-addons.css';
 import '../brand/brand.css';
 
-import { Header, KeycloakProvider, PageNav, routes } from '@keycloak/keycloak-account-ui';
+import { Header, KeycloakProvider, PageNav, routes, useEnvironment } from '@keycloak/keycloak-account-ui';
 import { Page, Spinner } from '@patternfly/react-core';
 import { StrictMode, Suspense } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -15,14 +15,26 @@ import { followColourScheme } from '../shared/theme.js';
 followColourScheme(environment.darkMode);
 await loadMessages('account', environment.realm, environment.locale ?? 'en');
 
+/** What the person may see and do here is written in the token; the page was sent to anybody. */
+function Allowed({ children }) {
+  const { keycloak } = useEnvironment();
+  const roles = keycloak.tokenParsed?.resource_access?.account?.roles ?? [];
+  const { features } = environment;
+  features.isViewGroupsEnabled = roles.includes('view-groups');
+  features.deleteAccountAllowed = features.deleteAccountAllowed && roles.includes('delete-account');
+  return children;
+}
+
 function Root() {
   return (
     <KeycloakProvider environment={environment}>
+      <Allowed>
       <Page header={<Header />} sidebar={<PageNav />} isManagedSidebar>
         <Suspense fallback={<Spinner />}>
           <Outlet />
         </Suspense>
       </Page>
+      </Allowed>
     </KeycloakProvider>
   );
 }

@@ -8,14 +8,22 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { RouterProvider, createHashRouter } from 'react-router-dom';
 
+import { Screen } from './own/Screen.jsx';
+import { ownRoutes } from './own/routes.jsx';
 import { environment } from '../shared/environment.js';
+import { watchCalls } from '../shared/force.js';
 import { loadMessages } from '../shared/i18n.js';
-import { keepPlace } from '../shared/place.js';
+import { followRealm, keepPlace } from '../shared/place.js';
 import { followColourScheme } from '../shared/theme.js';
 
 followColourScheme(environment.darkMode);
 keepPlace();
+followRealm();
+watchCalls();
 await loadMessages('admin', environment.realm, environment.locale ?? 'en');
+
+// The menu and the way back are made from this list.
+routes.push(...ownRoutes);
 
 const router = createHashRouter([
   {
@@ -25,7 +33,7 @@ const router = createHashRouter([
         <AdminUi />
       </KeycloakProvider>
     ),
-    children: routes,
+    children: [{ element: <Screen />, children: routes }],
   },
 ]);
 

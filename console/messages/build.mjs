@@ -2,13 +2,13 @@
 // libraries. The npm packages hold none; they are in Maven artifacts of the same version
 // (Apache-2.0), which mvn fetches. Product names are replaced by ours.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const VERSION = JSON.parse(readFileSync(new URL('../package.json', import.meta.url))).dependencies['@keycloak/keycloak-admin-ui'];
 // By our tag, the name in their files.
-const LANGUAGES = { en: 'en', de: 'de', fr: 'fr', es: 'es', ja: 'ja', 'zh-CN': 'zh_Hans', ar: 'ar' };
+const LANGUAGES = JSON.parse(readFileSync(new URL('../shared/languages.json', import.meta.url)));
 const SOURCES = {
   admin: [['keycloak-themes', 'theme/base/admin/messages'], ['keycloak-admin-ui', 'theme/keycloak.v2/admin/messages']],
   account: [['keycloak-themes', 'theme/base/account/messages'], ['keycloak-account-ui', 'theme/keycloak.v3/account/messages']],
@@ -26,6 +26,9 @@ try {
         Object.assign(messages, properties(join(unpacked(artifact), folder, `messages_${language}.properties`)));
       }
       for (const key of Object.keys(messages)) messages[key] = ours(messages[key]);
+      // Of our own pages; what is not translated is shown in English.
+      const own = new URL(`./own/${tag}.json`, import.meta.url);
+      if (name === 'admin' && existsSync(own)) Object.assign(messages, JSON.parse(readFileSync(own)));
       writeFileSync(join(out, name, `${tag}.json`), JSON.stringify(messages));
     }
   }

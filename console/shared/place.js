@@ -16,3 +16,14 @@ export function keepPlace() {
     window.history.replaceState(null, '', pathname + search);
   }
 }
+
+/**
+ * The library follows its own links from one realm to another; an address that was typed, or the way
+ * back, needs it to start anew.
+ */
+export function followRealm() {
+  const realm = (address) => new URL(address).hash.split('/')[1];
+  window.addEventListener('hashchange', ({ oldURL, newURL }) => {
+    if (realm(newURL) && realm(oldURL) !== realm(newURL)) window.location.reload();
+  });
+}

@@ -1,14 +1,16 @@
-// Every screen of the admin console in Chromium: no page error, no failed call.
+// Every screen of the admin console in Chromium: no page error, no failed call, nothing that axe calls
+// serious.
 //   BASE_URL=http://127.0.0.1:8080 ADMIN_PASSWORD=... node admin.mjs [SCREENSHOTS]
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
 
-import puppeteer from 'puppeteer-core';
-
+import { Person, launch, shared } from './browser.mjs';
+import { known } from './inaccessible.mjs';
 import { Steps, administrator, base } from './support.mjs';
 
 const shots = process.argv[2];
 const realm = 'walk';
+/** Pages that are walked at once. */
+const HANDS = 3;
 const steps = new Steps('admin console');
 const { step } = steps;
 
@@ -51,7 +53,7 @@ function screens({ client, user, scope, group, role, flow }) {
     ...tabs('realm-settings', ['general', 'login', 'email', 'themes', 'keys/list', 'keys/providers', 'events', 'localization', 'security-defenses', 'sessions', 'tokens', 'client-policies/profiles', 'client-policies/policies', 'user-profile/attributes', 'user-profile/attributes-group', 'user-profile/json-editor', 'user-registration']),
     'authentication', ...tabs('authentication', ['required-actions', 'policies']), `authentication/${flow}/browser/builtIn`, 'authentication/flows/create',
     'identity-providers', 'identity-providers/oidc/upstream/settings', 'identity-providers/oidc/upstream/mappers', 'identity-providers/kubernetes/add', 'identity-providers/oidc/add',
-    'user-federation',
+    'user-federation', 'managed-resources', 'workload-identities',
   ];
 }
 
@@ -59,51 +61,47 @@ function screens({ client, user, scope, group, role, flow }) {
 const isOwnAccount = (response) =>
   response.status() === 404 && new RegExp(`/admin/realms/${realm}/users/[0-9a-f-]+$`).test(response.url()) && /realm-settings\/email/.test(response.frame()?.url() ?? '');
 
-const browser = await puppeteer.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-dev-shm-usage'],
-  defaultViewport: { width: 1280, height: 900 },
-});
+const browser = await launch();
 try {
   const ids = await step('a realm with one of everything', setUp);
-  const page = await browser.newPage();
-  page.setDefaultTimeout(20000);
-  let problems = [];
-  page.on('pageerror', (error) => problems.push(`page error: ${error.message}`));
-  page.on('response', (response) => {
-    if (response.status() >= 400 && response.url().startsWith(base) && !isOwnAccount(response)) {
-      problems.push(`${response.status()} ${response.request().method()} ${response.url().slice(base.length)}`);
-    }
-  });
-  const shown = async (what) => {
-    if (shots) {
-      mkdirSync(shots, { recursive: true });
-      await page.screenshot({ path: `${shots}/${what.replaceAll('/', '_') || 'welcome'}.png` });
-    }
-  };
+  const people = [await Person.of(browser)];
   await step('login', async () => {
-    await page.goto(`${base}/admin/master/console/`);
-    await page.waitForSelector('#username');
-    await page.type('#username', process.env.ADMIN ?? 'admin');
-    await page.type('#password', process.env.ADMIN_PASSWORD);
-    await Promise.all([page.waitForNavigation(), page.click('#kc-login')]);
-    await page.waitForSelector('.pf-v5-c-nav', { timeout: 20000 });
-    assert.deepEqual(problems, []);
+    const [first] = people;
+    await first.page.goto(`${base}/admin/master/console/`);
+    await first.login(process.env.ADMIN ?? 'admin', process.env.ADMIN_PASSWORD);
+    await first.shows('.pf-v5-c-nav');
+    first.nothingFailed();
+    while (people.length < HANDS) people.push(await Person.of(browser));
+    await Promise.all(people.map(async (person) => {
+      person.expected = isOwnAccount;
+      await person.visit(`${base}/admin/master/console/#/${realm}`);
+      await person.shows('.pf-v5-c-nav');
+      await person.settled();
+    }));
   });
-  for (const screen of ids ? screens(ids) : []) {
-    await step(screen || 'welcome', async () => {
-      problems = [];
+  const only = process.env.SCREENS_LIKE && new RegExp(process.env.SCREENS_LIKE);
+  await shared((ids ? screens(ids) : []).filter((one) => !only || only.test(one)), people, (person, screen) => step(screen || 'welcome', async () => {
+    person.forget();
+    const address = `/${realm}${screen ? `/${screen}` : ''}`;
+    if (person.isLost) {
       // The console looks at the realm of an address when it starts.
-      await page.goto('about:blank');
-      await page.goto(`${base}/admin/master/console/#/${realm}${screen ? `/${screen}` : ''}`, { waitUntil: 'networkidle0' });
-      await page.waitForFunction(() => !document.querySelector('.pf-v5-c-spinner'), { timeout: 5000 }).catch(() => problems.push('it stays loading'));
-      const text = await page.$eval('#app', (element) => element.innerText);
-      await shown(screen);
-      assert.match(text, /\S/);
-      assert.doesNotMatch(text, /Something went wrong|Page not found|Could not find the resource/i);
-      assert.doesNotMatch(text, /Keycloak/);
-      assert.deepEqual(problems, []);
-    });
-  }
+      await person.visit(`${base}/admin/master/console/#${address}`);
+      await person.shows('.pf-v5-c-nav');
+    } else {
+      await person.page.evaluate((to) => { window.location.hash = to; }, address);
+    }
+    person.isLost = true;
+    await person.settled();
+    const text = await person.text();
+    await person.shoot(shots, screen.replaceAll('/', '_') || 'welcome');
+    person.nothingFailed();
+    assert.match(text, /\S/);
+    assert.doesNotMatch(text, /Something went wrong|Cannot read|Page not found|Could not find the resource|Forbidden/i);
+    assert.doesNotMatch(text, /Keycloak/);
+    await person.accessible((violation) => known(screen, violation));
+    person.nothingFailed();
+    person.isLost = false;
+  }));
 } finally {
   await browser.close();
 }

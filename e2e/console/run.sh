@@ -11,9 +11,12 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/realmkeep/console-tests
 "$root/console/build.sh"
 server_build
 npm_libraries "$here" "$cache"
-server_up --themes-dir="$here/themes"
+# The tests are an issuer of workloads' tokens, too.
+ISSUER_PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+export ISSUER_PORT
+server_up --themes-dir="$here/themes" --outbound-http-origins="http://127.0.0.1:$ISSUER_PORT" --outbound-private-addresses
 export_server
-for one in admin account themes unmanaged; do
+for one in first-screen admin declared account themes unmanaged; do
 	library node "$cache/$one.mjs" ${1:+"$1/$one"}
 done
 libraries_end

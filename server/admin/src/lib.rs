@@ -37,6 +37,7 @@ mod import;
 mod import_file;
 mod installation;
 mod localization;
+mod managed_resources;
 mod merge;
 mod multipart;
 mod names;
@@ -59,6 +60,7 @@ mod user_credentials;
 mod user_mail;
 mod users;
 mod whole_realm;
+mod workload_identities;
 
 pub use bulk_import::{ExistingRealm, ImportOptions, ImportedRealm, import_files};
 pub use import::{ExportError, ImportError, Imported, export_realm, import_realm};
@@ -118,6 +120,8 @@ fn admin_routes() -> Router<Arc<Services>> {
         .merge(sessions::routes())
         .merge(import::routes())
         .merge(declarative::routes())
+        .merge(managed_resources::routes())
+        .merge(workload_identities::routes())
         .nest("/clients", clients::routes())
         .nest("/client-scopes", client_scopes::routes())
         .nest("/users", users::routes())

@@ -6,17 +6,20 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, routing::get};
+use http::{HeaderMap, header};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use realmkeep_authn::Services;
 use realmkeep_authn::flow::registry;
 use realmkeep_events::{LISTENERS, type_names};
+use realmkeep_jose::{Algorithm, ContentEncryption, KeyManagement};
 use realmkeep_keys::HashAlgorithm;
 use realmkeep_keys::providers::component_types as key_providers;
 use realmkeep_model::features::{self, Kind};
 use realmkeep_model::password_policy::POLICY_TYPES;
-use realmkeep_oidc::policies;
+use realmkeep_oidc::{content_coding, policies};
 use realmkeep_pages::{Console, Pages};
 use serde_json::{Map, Value, json};
 
@@ -133,7 +136,30 @@ async fn require_any_rights(services: &Services, actor: &Actor) -> ApiResult<()>
     Err(ApiError::forbidden())
 }
 
-async fn read(State(services): State<Arc<Services>>, caller: Caller) -> ApiResult<Json<Value>> {
+/// The longest answer of the API, and the first one that the console asks for: compressed for who takes
+/// it.
+async fn read(
+    services: State<Arc<Services>>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let info = info(services, caller).await?;
+    let vary = (header::VARY, "accept-encoding");
+    if content_coding::takes(&headers, "gzip")
+        && let Ok(plain) = serde_json::to_vec(&info.0)
+        && let Some(compressed) = content_coding::gzip(&plain)
+    {
+        let kind = [
+            vary,
+            (header::CONTENT_TYPE, "application/json"),
+            (header::CONTENT_ENCODING, "gzip"),
+        ];
+        return Ok((kind, compressed).into_response());
+    }
+    Ok(([vary], info).into_response())
+}
+
+async fn info(State(services): State<Arc<Services>>, caller: Caller) -> ApiResult<Json<Value>> {
     require_any_rights(&services, &caller.actor).await?;
     let always = FEATURES.iter();
     let always =
@@ -340,6 +366,23 @@ fn providers(services: &Services) -> ApiResult<Value> {
         protocols.push(realmkeep_oidc::docker::PROTOCOL);
     }
     put("login-protocol", fixed(&protocols));
+    // The console's forms offer these, and do not open without them.
+    let asymmetric = Algorithm::ASYMMETRIC.map(Algorithm::as_str);
+    put("signature", fixed(&asymmetric));
+    let symmetric = Algorithm::SYMMETRIC.map(Algorithm::as_str);
+    put(
+        "clientSignature",
+        [fixed(&asymmetric), fixed(&symmetric)].concat(),
+    );
+    put(
+        "cekmanagement",
+        fixed(&KeyManagement::ALL.map(KeyManagement::as_str)),
+    );
+    put(
+        "contentencryption",
+        fixed(&ContentEncryption::ALL.map(ContentEncryption::as_str)),
+    );
+    put("hash", fixed(&["SHA-256", "SHA-384", "SHA-512"]));
     put(
         "vault",
         services

@@ -117,7 +117,12 @@ async fn create_for(
         add_rights_in_master(services, &mut batch, &name, owner).await?;
     }
     if !managed_by.is_empty() {
-        batch.push(Store::set_owner(&realm_id, "", managed_by));
+        batch.push(Store::set_owner(
+            &realm_id,
+            "",
+            managed_by,
+            services.clock.now_millis(),
+        ));
     }
     batch.touch(Touch::Realm(realm_id.clone()));
     services.store.commit(batch).await?;

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
+use realmkeep_oidc::content_coding::takes;
 use serde::Deserialize;
 
 include!(concat!(env!("OUT_DIR"), "/files.rs"));
@@ -45,36 +46,32 @@ pub(crate) async fn file(
     headers: HeaderMap,
 ) -> Response {
     let current = manifest().is_some_and(|manifest| manifest.version == version);
-    let stored = current.then(|| stored(&name)).flatten();
-    let Some((bytes, compressed)) = stored else {
-        return (StatusCode::NOT_FOUND, "There is no such file.").into_response();
-    };
     let common = [
         (header::CONTENT_TYPE, content_type(&name)),
         (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
         (header::VARY, "accept-encoding"),
     ];
-    if !compressed {
-        return (common, bytes).into_response();
+    if current {
+        for (coding, ending) in [("br", "br"), ("gzip", "gz")] {
+            if let Some(bytes) = find(&format!("{name}.{ending}"))
+                && takes(&headers, coding)
+            {
+                return (common, [(header::CONTENT_ENCODING, coding)], bytes).into_response();
+            }
+        }
+        if let Some(bytes) = find(&name) {
+            return (common, bytes).into_response();
+        }
+        if let Some(bytes) = text(&name) {
+            return (common, bytes).into_response();
+        }
     }
-    if takes_gzip(&headers) {
-        return (common, [(header::CONTENT_ENCODING, "gzip")], bytes).into_response();
-    }
-    plain(bytes).map_or_else(
-        || StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        |bytes| (common, bytes).into_response(),
-    )
+    (StatusCode::NOT_FOUND, "There is no such file.").into_response()
 }
 
 fn find(name: &str) -> Option<&'static [u8]> {
     let at = FILES.binary_search_by(|(other, _)| other.cmp(&name)).ok()?;
     FILES.get(at).map(|(_, bytes)| *bytes)
-}
-
-fn stored(name: &str) -> Option<(&'static [u8], bool)> {
-    find(&format!("{name}.gz"))
-        .map(|bytes| (bytes, true))
-        .or_else(|| find(name).map(|bytes| (bytes, false)))
 }
 
 fn plain(compressed: &[u8]) -> Option<Vec<u8>> {
@@ -83,18 +80,6 @@ fn plain(compressed: &[u8]) -> Option<Vec<u8>> {
         .read_to_end(&mut bytes)
         .ok()?;
     Some(bytes)
-}
-
-fn takes_gzip(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(header::ACCEPT_ENCODING)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|coding| {
-            let mut parts = coding.split(';').map(str::trim);
-            parts.next() == Some("gzip") && !parts.any(|part| part.replace(' ', "") == "q=0")
-        })
 }
 
 fn content_type(name: &str) -> &'static str {
@@ -112,19 +97,6 @@ fn content_type(name: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn gzip_is_sent_to_who_takes_it() {
-        let headers = |value: &'static str| {
-            HeaderMap::from_iter([(
-                header::ACCEPT_ENCODING,
-                http::HeaderValue::from_static(value),
-            )])
-        };
-        assert!(takes_gzip(&headers("br, gzip;q=0.5")));
-        assert!(!takes_gzip(&headers("gzip; q=0, br")));
-        assert!(!takes_gzip(&HeaderMap::new()));
-    }
 
     #[test]
     fn the_files_are_in_the_order_that_they_are_searched_in() {

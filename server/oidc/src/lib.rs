@@ -9,6 +9,7 @@ mod browser;
 mod ciba;
 pub mod claims;
 pub mod client_auth;
+pub mod content_coding;
 pub mod context;
 mod cors;
 mod device;

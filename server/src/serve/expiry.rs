@@ -26,6 +26,7 @@ async fn sweep(store: &Store, now: i64) -> Result<(), StoreError> {
     batch.push(Store::expire_login_failures(
         now.saturating_sub(limits::LOGIN_FAILURES_KEPT),
     ));
+    batch.push(Store::expire_workload_uses(now.saturating_mul(1_000)));
     store.commit(batch).await?;
     realmkeep_events::expire(store, now).await?;
     in_chunks(store, || {

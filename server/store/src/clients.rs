@@ -16,6 +16,7 @@ pub const FEDERATED_SUBJECT: &str = "jwt.credential.sub";
 statements! {
     NAMES = "SELECT id, name FROM client WHERE realm_id = ?1";
     CONTAINING = "SELECT doc FROM client WHERE realm_id = ?1 AND doc LIKE ?2 ESCAPE '\\' ORDER BY name LIMIT 100";
+    ALL_CONTAINING = "SELECT doc FROM client WHERE realm_id = ?1 AND doc LIKE ?2 ESCAPE '\\' ORDER BY name LIMIT ?3";
 }
 
 impl Store {
@@ -64,6 +65,30 @@ impl Store {
         if !found.is_empty() {
             self.caches()
                 .keep(&realm.federated, changes, key, found.clone());
+        }
+        Ok(found)
+    }
+
+    /// At most `max` clients that have a value for this attribute, by clientId.
+    ///
+    /// # Errors
+    /// When the database fails or a document cannot be read.
+    pub async fn clients_with_attribute(
+        &self,
+        realm_id: &str,
+        attribute: &str,
+        max: i64,
+    ) -> Result<Vec<ClientRepresentation>, StoreError> {
+        let pattern = format!("%{}%", escaped(&format!("\"{attribute}\":")));
+        let params = [realm_id.into(), pattern.into(), max.into()];
+        let rows = self.query(&ALL_CONTAINING, &params).await?;
+        let mut found = Vec::new();
+        for row in &rows {
+            let client: ClientRepresentation = row.json(0)?;
+            let attributes = client.attributes.as_ref();
+            if attributes.is_some_and(|all| all.get(attribute).is_some_and(|v| !v.is_empty())) {
+                found.push(client);
+            }
         }
         Ok(found)
     }

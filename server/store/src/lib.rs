@@ -30,6 +30,7 @@ pub mod single_use;
 mod transaction;
 mod user_attributes;
 pub mod users;
+pub mod workload_uses;
 
 pub use cache::{Client, Realm, Subject};
 pub use db::postgres::{PostgresOptions, masked as masked_url};
@@ -70,6 +71,7 @@ struct Inner {
     not_writable: AtomicBool,
     /// Slashes in names of groups are marked in paths.
     escapes_group_paths: AtomicBool,
+    workloads: workload_uses::Recent,
 }
 
 impl Store {
@@ -225,6 +227,10 @@ impl Store {
     pub(crate) fn caches(&self) -> &cache::Caches {
         &self.inner.cache
     }
+
+    pub(crate) fn recent_workloads(&self) -> &workload_uses::Recent {
+        &self.inner.workloads
+    }
 }
 
 impl Inner {
@@ -237,6 +243,7 @@ impl Inner {
             fence,
             not_writable: AtomicBool::new(false),
             escapes_group_paths: AtomicBool::new(false),
+            workloads: workload_uses::Recent::default(),
         }
     }
 }
@@ -272,6 +279,7 @@ mod tests {
             logout_notices::ALL,
             user_attributes::ALL,
             users::ALL,
+            workload_uses::ALL,
         ];
         let all: Vec<_> = lists
             .into_iter()

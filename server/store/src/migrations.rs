@@ -18,6 +18,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0011_event_outbox.sql"),
     include_str!("../migrations/0012_user_search.sql"),
     include_str!("../migrations/0013_emails_and_attributes.sql"),
+    include_str!("../migrations/0014_workload_uses.sql"),
 ];
 
 /// The schema version that a program must know at least to work on a database of this version: raised

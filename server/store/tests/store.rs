@@ -456,8 +456,8 @@ async fn a_batch_fails_for_what_belongs_to_somebody_else() {
     for (_place, store) in stores().await {
         realm(&store).await;
         let mut claim = Batch::new();
-        claim.push(Store::set_owner("r", "clients/c", "mine"));
-        claim.push(Store::set_owner("r", "clients/c/part", "mine"));
+        claim.push(Store::set_owner("r", "clients/c", "mine", 1));
+        claim.push(Store::set_owner("r", "clients/c/part", "mine", 1));
         store.commit(claim).await.unwrap();
         for (record, free) in [("mine", true), ("theirs", false), ("", false)] {
             let mut batch = Batch::new();

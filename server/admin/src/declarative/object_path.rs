@@ -32,7 +32,8 @@ impl Object {
 /// that this one is a part of. None for a collection.
 pub fn objects(realm: &Realm, below: &[&str]) -> Vec<Object> {
     match below {
-        [] => vec![Object::whole("")],
+        // The console saves the realm there.
+        [] | ["ui-ext"] => vec![Object::whole("")],
         ["clients", client, "roles", rest @ ..] => match rest {
             [name, rest @ ..] => {
                 let role = realm.roles.client_role(client, name);

@@ -183,9 +183,18 @@ pub fn stage_ownership(cx: &Cx, batch: &mut Batch, created: Option<&str>) {
     let segments = below_realm(cx.path());
     let changed = objects_at(&cx.realm, &segments);
     let record = cx.declared.record();
-    if !cx.declared.force {
-        for object in &changed {
-            batch.push(Store::require_owner(&cx.realm.id, &object.path, &record));
+    let realm_id = &cx.realm.id;
+    let now = cx.services.clock.now_millis();
+    for object in &changed {
+        let path = &object.path;
+        if cx.declared.force {
+            let who = caller(cx);
+            batch.push(Store::changed_past_owner(realm_id, path, &record, now, who));
+        } else {
+            batch.push(Store::require_owner(realm_id, path, &record));
+        }
+        if !record.is_empty() {
+            batch.push(Store::owner_applied(realm_id, path, &record, now));
         }
     }
     let declared = match created {
@@ -203,7 +212,7 @@ pub fn stage_ownership(cx: &Cx, batch: &mut Batch, created: Option<&str>) {
         if created.is_none() && cx.method() == Method::DELETE {
             batch.push(Store::forget_owner(&cx.realm.id, &object.path));
         } else if !record.is_empty() && (created.is_some() || cx.method() == Method::PUT) {
-            batch.push(Store::set_owner(&cx.realm.id, &object.path, &record));
+            batch.push(Store::set_owner(realm_id, &object.path, &record, now));
         }
     }
 }
@@ -271,9 +280,22 @@ pub async fn stage_one(
         }
     }
     if let (Some(new), false) = (new, owner.is_empty()) {
-        batch.push(Store::set_owner(realm, new, &owner));
+        let now = cx.services.clock.now_millis();
+        if !(record.is_empty() && old == Some(new)) {
+            batch.push(Store::set_owner(realm, new, &owner, now));
+        }
+        if record.is_empty() {
+            let who = caller(cx);
+            batch.push(Store::changed_past_owner(realm, new, &record, now, who));
+        }
     }
     Ok(())
+}
+
+/// Who asks, by name.
+fn caller(cx: &Cx) -> &str {
+    let name = cx.actor.subject.user.username.as_deref();
+    name.unwrap_or_default()
 }
 
 fn refused(object: &str, record: &str) -> ApiError {
@@ -321,9 +343,9 @@ pub async fn list(cx: Cx) -> ApiResult<Json<Vec<Value>>> {
         };
     }
     let owners = cx.store().owners(&cx.realm.id, page).await?;
-    let shown = owners.into_iter().map(|(object, record)| {
-        let owner: Value = serde_json::from_str(&record).unwrap_or_default();
-        json!({ "object": object, "owner": owner })
+    let shown = owners.into_iter().map(|owned| {
+        let owner: Value = serde_json::from_str(&owned.record).unwrap_or_default();
+        json!({ "object": owned.object, "owner": owner })
     });
     Ok(Json(shown.collect()))
 }

@@ -11,11 +11,15 @@ use realmkeep_jose::{Verified, sha256, verify};
 use realmkeep_representations::IdentityProviderRepresentation;
 use realmkeep_store::clients::{FEDERATED_ISSUER, FEDERATED_SUBJECT};
 use realmkeep_store::single_use::Space;
+use realmkeep_store::workload_uses::Workload;
 use realmkeep_store::{Client, Realm};
 use realmkeep_workload_identity::RemoteKeys;
 
 use super::presented::{Assertion, Presented, bad_algorithm};
-use super::{AssertionDetails, Authenticated, assertion_condition, attribute, enabled_client};
+use super::{
+    AssertionDetails, Authenticated, assertion_condition, attribute, enabled_client,
+    workload_record,
+};
 use crate::context::Context;
 use crate::error::OAuthError;
 
@@ -52,6 +56,7 @@ pub(super) async fn authenticate(
     context: &Context,
     presented: &Presented,
     assertion: &Assertion,
+    workload: &mut Workload,
 ) -> Result<Option<Authenticated>, OAuthError> {
     let jwt = &assertion.jwt;
     let Some(issuer) = jwt.unverified_iss() else {
@@ -60,6 +65,7 @@ pub(super) async fn authenticate(
     let Some(provider) = provider(&context.realm, &context.services.remote_keys, issuer)? else {
         return Ok(None);
     };
+    provider.alias.clone_into(&mut workload.provider);
     // A provider's keys are public: none of them is a shared secret.
     if assertion.is_symmetric() {
         return Err(bad_algorithm());
@@ -76,8 +82,10 @@ pub(super) async fn authenticate(
         .sub()
         .filter(|subject| !subject.is_empty())
         .ok_or_else(|| unproven("client_assertion has no `sub`"))?;
+    workload_record::proven(workload, subject, &verified);
     let given = presented.client_id.as_deref();
     let client = client_of(context, provider.alias, subject, given).await?;
+    workload.client_id = client.representation.id.clone().unwrap_or_default();
     let own_id = client
         .representation
         .client_id

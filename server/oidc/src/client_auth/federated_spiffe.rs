@@ -4,11 +4,12 @@
 use realmkeep_jose::validate::{Audience, Checks};
 use realmkeep_jose::{Algorithm, verify};
 use realmkeep_representations::IdentityProviderRepresentation;
+use realmkeep_store::workload_uses::Workload;
 use realmkeep_workload_identity::spiffe::SpiffeId;
 
 use super::federated_jwt::{ID, claim_failure, client_of, config, unproven};
 use super::presented::{Assertion, Presented};
-use super::{AssertionDetails, Authenticated, assertion_condition};
+use super::{AssertionDetails, Authenticated, assertion_condition, workload_record};
 use crate::context::Context;
 use crate::error::OAuthError;
 
@@ -36,6 +37,7 @@ pub(super) async fn authenticate(
     context: &Context,
     presented: &Presented,
     assertion: &Assertion,
+    workload: &mut Workload,
 ) -> Result<Authenticated, OAuthError> {
     let jwt = &assertion.jwt;
     let id: SpiffeId = jwt
@@ -50,6 +52,7 @@ pub(super) async fn authenticate(
     }
     let provider = provider(context, &id)?;
     let alias = provider.alias.as_deref().unwrap_or_default();
+    alias.clone_into(&mut workload.provider);
     if !ALGORITHMS.contains(&jwt.unverified_algorithm()) {
         return Err(OAuthError::invalid_assertion("Invalid signature algorithm")
             .because("client_assertion: a JWT-SVID is signed with RSA or ECDSA"));
@@ -72,8 +75,10 @@ pub(super) async fn authenticate(
         .await
         .map_err(|e| unproven(format!("identity provider {alias}: {e}")))?;
     let verified = verify(jwt, &key).map_err(|e| unproven(format!("client_assertion: {e}")))?;
+    workload_record::proven(workload, id.as_str(), &verified);
 
     let client = client_of(context, alias, id.as_str(), presented.client_id.as_deref()).await?;
+    workload.client_id = client.representation.id.clone().unwrap_or_default();
     let own_id = client.representation.client_id.as_deref();
     if presented.client_id.is_some() && presented.client_id.as_deref() != own_id {
         return Err(OAuthError::invalid_assertion(

@@ -14,11 +14,13 @@ mod federated_spiffe;
 mod presented;
 mod public;
 mod secrets;
+mod workload_record;
 
 use std::sync::Arc;
 
 use http::HeaderMap;
 use realmkeep_store::Client;
+use realmkeep_store::workload_uses::Workload;
 
 use crate::context::Context;
 use crate::error::OAuthError;
@@ -82,12 +84,7 @@ pub async fn authenticate(
 
 async fn prove(context: &Context, presented: &Presented) -> Result<Authenticated, OAuthError> {
     if let Some(assertion) = &presented.assertion
-        && assertion.spiffe
-    {
-        return federated_spiffe::authenticate(context, presented, assertion).await;
-    }
-    if let Some(assertion) = &presented.assertion
-        && let Some(federated) = federated_jwt::authenticate(context, presented, assertion).await?
+        && let Some(federated) = federated(context, presented, assertion).await?
     {
         return Ok(federated);
     }
@@ -134,6 +131,26 @@ async fn prove(context: &Context, presented: &Presented) -> Result<Authenticated
             "clientAuthenticatorType {other} is not supported yet; choose client-secret, client-secret-jwt, client-jwt, client-x509 or federated-jwt"
         ))),
     }
+}
+
+/// The client whose workload an identity provider of the realm vouches for; None when the assertion is
+/// of none of them.
+async fn federated(
+    context: &Context,
+    presented: &Presented,
+    assertion: &Assertion,
+) -> Result<Option<Authenticated>, OAuthError> {
+    let mut workload = Workload::default();
+    let outcome = if assertion.spiffe {
+        federated_spiffe::authenticate(context, presented, assertion, &mut workload)
+            .await
+            .map(Some)
+    } else {
+        federated_jwt::authenticate(context, presented, assertion, &mut workload).await
+    };
+    let known = outcome.as_ref().map(Option::as_ref);
+    workload_record::remember(context, &workload, known).await;
+    outcome
 }
 
 /// The client with this clientId, if it may act at all.
