@@ -470,6 +470,8 @@ impl Shell<'_> {
             }
             screen.extend_from_slice(&some[..count]);
             if !typed && String::from_utf8_lossy(&screen).contains(question) {
+                // It asks, and hides what is typed from just after that: nobody types that fast.
+                std::thread::sleep(std::time::Duration::from_secs(1));
                 writeln!(keyboard, "{answer}").unwrap();
                 typed = true;
             }
