@@ -114,7 +114,7 @@ pub fn run(fast: bool, only: &[String]) -> Result<ExitCode> {
         ])?;
         script("e2e/relying-parties/run.sh", &mut left_out)
     });
-    // Its lists of differences have to follow what the server has learnt since (e2e/README.md).
+    // Minutes of another program, which has to be fetched: when it is asked for by name.
     if only.is_empty() {
         run.left_out.push("differential".to_owned());
     } else {
